@@ -43,7 +43,7 @@ use crate::technique::{
 use crate::wire::is_media_type;
 
 /// The most connections that it keeps open, if there are enough descriptors.
-const MAX_CONNECTIONS: usize = 20_000;
+const MAX_CONNECTIONS: usize = 250_000;
 
 /// What it says about the mail it lets arrive.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ pub use kernel::Kernel;
 pub use ledger::{Closed, Cut, Ledger, Totals};
 pub use metered::Metered;
 pub use network::{Attached, Connection, Network, alpn};
-pub use outlet::Outlet;
+pub use outlet::{Outlet, send};
 pub use recording::{Crossing, Layer, Recorded, Recording, What};
 pub use shaped::Shaped;
 pub use socket::Socket;

@@ -37,14 +37,9 @@ impl Outlet {
         self.meter.lock().is_unowned()
     }
 
-    /// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
-    pub fn send(&self, bytes: &[u8]) -> usize {
-        loop {
-            match SockRef::from(&*self.socket).send(bytes) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                sent => return sent.unwrap_or(0),
-            }
-        }
+    /// Its socket, to [`send`] on.
+    pub fn socket(&self) -> &Arc<TcpStream> {
+        &self.socket
     }
 
     /// Tells the ledger how many bytes were sent, on whichever of its connections.
@@ -56,5 +51,15 @@ impl Outlet {
     pub fn count<'a>(&self, sent: impl Iterator<Item = &'a Bytes>) {
         let mut meter = self.meter.lock();
         sent.for_each(|bytes| meter.sent(bytes));
+    }
+}
+
+/// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
+pub fn send(socket: &TcpStream, bytes: &[u8]) -> usize {
+    loop {
+        match SockRef::from(socket).send(bytes) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            sent => return sent.unwrap_or(0),
+        }
     }
 }

@@ -19,10 +19,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use slab::Slab;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::service::{BATCH, Service};
-use crate::link::Outlet;
+use crate::link::{Outlet, send};
 use crate::mail::{Epoch, LogEntry, Mailbox, Position, Watch};
 
 /// How many members are served before other tasks may run.
@@ -92,14 +93,22 @@ struct Crowd {
 
 #[derive(Debug)]
 struct Member {
-    outlet: Outlet,
+    socket: Arc<TcpStream>,
     /// The last mail that it has.
     after: u64,
     /// The index of the next batch for it, and of the first that its meter has not read.
     next: u64,
     uncounted: u64,
-    /// Set when it has to leave: what its task has to send first.
-    rest: Option<Bytes>,
+    is_dismissed: bool,
+    /// Apart, because it is not needed for each mail.
+    aside: Box<Aside>,
+}
+
+#[derive(Debug)]
+struct Aside {
+    outlet: Outlet,
+    /// What a member's task has to send first after it has left.
+    rest: Bytes,
     waker: Option<Waker>,
 }
 
@@ -108,14 +117,15 @@ impl Member {
     fn count(&mut self, batches: &VecDeque<Bytes>, first: u64) {
         if self.uncounted < self.next {
             let range = (self.uncounted - first) as usize..(self.next - first) as usize;
-            self.outlet.count(batches.range(range));
+            self.aside.outlet.count(batches.range(range));
             self.uncounted = self.next;
         }
     }
 
     fn dismiss(&mut self, rest: Bytes) {
-        self.rest = Some(rest);
-        if let Some(waker) = self.waker.take() {
+        self.is_dismissed = true;
+        self.aside.rest = rest;
+        if let Some(waker) = self.aside.waker.take() {
             waker.wake();
         }
     }
@@ -158,12 +168,16 @@ impl Fanout {
         }
         let next = crowd.first + crowd.batches.len() as u64;
         let key = crowd.members.insert(Member {
-            outlet: outlet.clone(),
+            socket: outlet.socket().clone(),
             after,
             next,
             uncounted: next,
-            rest: None,
-            waker: None,
+            is_dismissed: false,
+            aside: Box::new(Aside {
+                outlet: outlet.clone(),
+                rest: Bytes::new(),
+                waker: None,
+            }),
         });
         Some(Membership {
             fanout: self.clone(),
@@ -231,18 +245,18 @@ impl Crowd {
         let mut moved = 0;
         let end = *key + IN_A_ROW;
         for at in *key..end.min(crowd.members.capacity()) {
-            let Some(member) = crowd.members.get_mut(at).filter(|member| member.rest.is_none()) else {
+            let Some(member) = crowd.members.get_mut(at).filter(|member| !member.is_dismissed) else {
                 continue;
             };
             if member.after == before {
-                let sent = member.outlet.send(bytes);
+                let sent = send(&member.socket, bytes);
                 moved += sent;
                 member.after = after;
                 if sent == bytes.len() {
                     member.next = index + 1;
                 } else {
                     member.count(&crowd.batches, first);
-                    member.outlet.count([bytes.slice(..sent)].iter());
+                    member.aside.outlet.count([bytes.slice(..sent)].iter());
                     member.dismiss(bytes.slice(sent..));
                 }
             } else if member.after < after {
@@ -258,7 +272,7 @@ impl Crowd {
             }
         }
         if let Some((_, any)) = crowd.members.iter().next() {
-            any.outlet.moved(moved);
+            any.aside.outlet.moved(moved);
         }
         *key = end;
         let more = end < crowd.members.capacity();
@@ -314,8 +328,8 @@ impl Membership {
     pub fn poll_dismissed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut crowd = self.fanout.crowds[self.turn].lock();
         match self.key.and_then(|key| crowd.members.get_mut(key)) {
-            Some(member) if member.rest.is_none() => {
-                member.waker = Some(cx.waker().clone());
+            Some(member) if !member.is_dismissed => {
+                member.aside.waker = Some(cx.waker().clone());
                 Poll::Pending
             }
             _ => Poll::Ready(()),
@@ -340,7 +354,7 @@ impl Membership {
             progress.position.sent(member.after);
             progress.sent = crowd.sent.unwrap_or(progress.sent);
         }
-        member.rest.unwrap_or_default()
+        member.aside.rest
     }
 }
 
