@@ -168,6 +168,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
         false
     }
 
+    fn shutdown(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What is being shut down is not waited for.
+        self.watched.unflushed.store(true, Ordering::Relaxed);
+        stream.poll_shutdown(cx)
+    }
+
     fn flush(&mut self, mut stream: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(stream.as_mut().poll_flush(cx))?;
         self.watched.unflushed.store(false, Ordering::Relaxed);

@@ -12,31 +12,42 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::response::Response;
-use axum::routing::future::RouteFuture;
-use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, UPGRADE};
-use http::{Method, Request, StatusCode, Version};
-use hyper::body::{Frame, Incoming, SizeHint};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tower::Service as _;
+use tokio_util::sync::CancellationToken;
 
+use super::exchange::{Exchange, Sent};
 use super::half_open::{HalfOpen, Watched, half_open};
 use super::limits::Limits;
-use super::serving::{About, Common};
-use crate::link::Outlet;
-use crate::technique::fanout::{Joining, Membership};
+use crate::technique::fanout::{Joining, Membership, Outlet};
 use crate::technique::rarely_ready::RarelyReady;
 use crate::technique::{Switch, put_chunk};
+
+/// What all connections of a server have in common.
+pub(super) struct Common {
+    pub router: Router,
+    /// Whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which proxies and balancer cannot pass on.
+    pub connects: bool,
+    pub limits: Limits,
+    pub shutdown: CancellationToken,
+}
+
+/// The address of the client that sends a request, where somebody wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+/// What handlers may want to know of a connection over HTTP/1.
+pub(super) type About = (Option<ClientAddress>, Option<Outlet>);
 
 /// The most bytes of a stream that are written at once.
 const AT_ONCE: usize = 64 * 1024;
@@ -146,7 +157,7 @@ impl Server {
             let _ = connection.with_upgrades().await;
             return Next::Over;
         }
-        let switch = self.exchange.0.lock().switch.take();
+        let switch = self.exchange.take_switch();
         if !waits && switch.is_none() {
             return Next::Over;
         }
@@ -202,257 +213,9 @@ impl Server {
                     }
                 };
                 let more = more.await;
-                self.exchange.0.lock().asked = None;
+                self.exchange.end();
                 more
             }
-        }
-    }
-}
-
-/// A request and its answer.
-#[derive(Default)]
-struct Exchange(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// `None` before the first request, and while the next is being read.
-    asked: Option<Asked>,
-    stage: Stage,
-    switch: Option<Switch>,
-}
-
-#[derive(Default)]
-enum Stage {
-    #[default]
-    None,
-    /// The handler has it.
-    Asked(RouteFuture<Infallible>),
-    /// It has answered, while hyper was put away or, where hyper itself hands the connection over, for another protocol.
-    Answered(Response),
-    Sent(Sent),
-}
-
-/// The body of an answer.
-struct Sent {
-    body: Body,
-    /// How others may send in its place.
-    joining: Option<Joining>,
-    /// Whether it has no length.
-    is_open: bool,
-    /// Whether it had no piece when it was asked last.
-    waits: bool,
-}
-
-/// What decides, of a request, how its answer is written.
-struct Asked {
-    method: Method,
-    version: Version,
-    connection: Option<HeaderValue>,
-    /// Whether hyper can be put away until the answer comes: there is nothing more to read, and no other protocol follows.
-    can_wait: bool,
-    /// Whether a body without length is sent in chunks (RFC 9112, section 7.1).
-    in_chunks: bool,
-    closes: bool,
-}
-
-impl Asked {
-    fn of(request: &Request<Incoming>) -> Asked {
-        let fields = request.headers();
-        let connection = fields.get(CONNECTION);
-        let switches = fields.contains_key(UPGRADE) || request.method() == Method::CONNECT;
-        Asked {
-            method: request.method().clone(),
-            version: request.version(),
-            connection: connection.cloned(),
-            can_wait: request.body().is_end_stream() && !switches,
-            in_chunks: request.version() == Version::HTTP_11,
-            closes: closes(connection),
-        }
-    }
-
-    /// A head that hyper answers as it would have answered the request's own.
-    fn head(&self, ends: bool) -> String {
-        let connection = match &self.connection {
-            _ if ends => "Connection: close\r\n".into(),
-            Some(value) => format!("Connection: {}\r\n", value.to_str().unwrap_or("close")),
-            None => String::new(),
-        };
-        format!("{} / {:?}\r\n{connection}\r\n", self.method, self.version)
-    }
-}
-
-/// Whether a `Connection` field announces the end (RFC 9112, section 9.6).
-fn closes(connection: Option<&HeaderValue>) -> bool {
-    let text = connection.and_then(|value| value.to_str().ok());
-    text.is_some_and(|text| {
-        text.split(',')
-            .any(|item| item.trim().eq_ignore_ascii_case("close"))
-    })
-}
-
-impl Exchange {
-    fn begin(&self, request: Request<Incoming>, router: &Router) {
-        let mut state = self.0.lock();
-        if !matches!(state.stage, Stage::Answered(_)) {
-            state.asked = Some(Asked::of(&request));
-            // A router is always ready.
-            state.stage = Stage::Asked(router.clone().call(request));
-        }
-    }
-
-    fn is_asked(&self) -> bool {
-        matches!(self.0.lock().stage, Stage::Asked(_))
-    }
-
-    fn is_answered(&self) -> bool {
-        matches!(self.0.lock().stage, Stage::Answered(_))
-    }
-
-    fn in_chunks(&self) -> bool {
-        self.0.lock().asked.as_ref().is_some_and(|asked| asked.in_chunks)
-    }
-
-    /// Whether the connection goes on after the answer.
-    fn keeps(&self) -> bool {
-        let state = self.0.lock();
-        state
-            .asked
-            .as_ref()
-            .is_some_and(|asked| asked.in_chunks && !asked.closes)
-    }
-
-    fn head(&self, ends: bool) -> String {
-        self.0
-            .lock()
-            .asked
-            .as_ref()
-            .map_or_else(String::new, |asked| asked.head(ends))
-    }
-
-    /// Whether hyper has nothing to do but to wait.
-    fn waits(&self, ends: bool) -> bool {
-        let state = self.0.lock();
-        let Some(asked) = &state.asked else {
-            return false;
-        };
-        match &state.stage {
-            Stage::None => {
-                asked.can_wait && asked.in_chunks && !asked.closes && !ends && state.switch.is_none()
-            }
-            Stage::Asked(_) => asked.can_wait,
-            Stage::Answered(_) => false,
-            Stage::Sent(sent) => sent.is_open && sent.waits,
-        }
-    }
-
-    /// Whether an answer for another protocol waits until hyper's connection can be handed over by hyper.
-    fn switches_in_hyper(&self) -> bool {
-        match &self.0.lock().stage {
-            Stage::Answered(answer) => answer.status() == StatusCode::SWITCHING_PROTOCOLS,
-            _ => false,
-        }
-    }
-
-    fn take_sent(&self) -> Option<Sent> {
-        let mut state = self.0.lock();
-        match std::mem::take(&mut state.stage) {
-            Stage::Sent(sent) => Some(sent),
-            other => {
-                state.stage = other;
-                None
-            }
-        }
-    }
-
-    /// Returns once the handler has answered.
-    fn poll_handler(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.0.lock();
-        if let Stage::Asked(handler) = &mut state.stage {
-            let Ok(answer) = ready!(Pin::new(handler).poll(cx));
-            state.stage = Stage::Answered(answer);
-        }
-        Poll::Ready(())
-    }
-
-    fn poll_answer(self: &Arc<Exchange>, cx: &mut Context<'_>) -> Poll<Response> {
-        // hyper asks again for an answer that was left for it when it begins to hand the connection over.
-        let hands_over = self.switches_in_hyper();
-        ready!(self.poll_handler(cx));
-        let state = &mut *self.0.lock();
-        let (Stage::Answered(mut answer), Some(asked)) = (std::mem::take(&mut state.stage), &mut state.asked)
-        else {
-            return Poll::Pending;
-        };
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !hands_over {
-            state.switch = answer.extensions_mut().remove();
-            if state.switch.is_none() {
-                state.stage = Stage::Answered(answer);
-                return Poll::Pending;
-            }
-        }
-        let fields = answer.headers();
-        asked.in_chunks &= answer.version() == Version::HTTP_11;
-        asked.closes |= closes(fields.get(CONNECTION));
-        if !answer.body().is_end_stream() {
-            let is_open = answer.body().size_hint().exact().is_none()
-                && !fields.contains_key(CONTENT_LENGTH)
-                && !fields.contains_key(TRANSFER_ENCODING);
-            let lent = Lent(self.clone(), answer.body().size_hint());
-            let joining = answer.extensions_mut().remove();
-            let body = std::mem::replace(answer.body_mut(), Body::new(lent));
-            state.stage = Stage::Sent(Sent {
-                body,
-                joining,
-                is_open,
-                waits: false,
-            });
-        }
-        Poll::Ready(answer)
-    }
-}
-
-/// The body of an answer as hyper sends it, until hyper is put away; and its length.
-struct Lent(Arc<Exchange>, SizeHint);
-
-impl HttpBody for Lent {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match &mut self.0.0.lock().stage {
-            Stage::Sent(Sent { body, waits, .. }) => {
-                let frame = Pin::new(body).poll_frame(cx);
-                *waits = frame.is_pending();
-                frame
-            }
-            _ => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0.0.lock().stage {
-            Stage::Sent(sent) => sent.body.is_end_stream(),
-            _ => true,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.0.0.lock().stage {
-            Stage::Sent(sent) => sent.body.size_hint(),
-            _ => self.1.clone(),
-        }
-    }
-}
-
-impl Drop for Lent {
-    /// hyper has sent it, or does not need it: the answer to a HEAD has none.
-    fn drop(&mut self) {
-        let mut state = self.0.0.lock();
-        if matches!(&state.stage, Stage::Sent(sent) if !(sent.is_open && sent.waits)) {
-            state.stage = Stage::None;
         }
     }
 }
@@ -507,6 +270,9 @@ where
                     if member.poll_dismissed(cx).is_pending() {
                         break;
                     }
+                }
+                if let Some(member) = member.take() {
+                    out.extend_from_slice(&member.leave());
                 }
                 // The body itself has something to send, or has to wait for it.
                 joining.announce(false);

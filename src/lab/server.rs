@@ -12,15 +12,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::access::Access;
-use super::http1::serve_http1;
+pub use super::http1::ClientAddress;
+use super::http1::{Common, serve_http1};
 pub use super::limits::Limits;
 use super::listener::{Listener, Place};
 use super::middlebox;
 use super::outages::Outages;
+use super::outlet::outlet;
 use super::pace::paced;
 use super::role::Role;
-pub use super::serving::ClientAddress;
-use super::serving::{Common, Guarded, serve_http};
+use super::serving::{Guarded, serve_http};
 use super::simulated::Simulated;
 use crate::lang::t;
 use crate::link::memory;
@@ -376,7 +377,7 @@ fn serve(
     handler: Closed,
     limits: Limits,
 ) -> impl Future<Output = ()> {
-    let outlet = attached.outlet();
+    let outlet = attached.outlet().map(outlet);
     let opened = Box::pin(open(attached, limits));
     async move {
         let Some(stream) = opened.await else {

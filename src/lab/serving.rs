@@ -1,27 +1,23 @@
 //! Serves HTTP on a connection, in the version that its client begins with.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use http::header::CONTENT_LENGTH;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio_io_timeout::TimeoutWriter;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::http1::serve_http1;
-use super::limits::Limits;
+use super::http1::{About, Common, serve_http1};
 use super::opening::{self, Opened};
 use super::pace::Paced;
 use super::streams::{Held, Streams};
 use super::trailers::trailers;
-use crate::link::{Connection, Outlet};
+use crate::link::Connection;
 use crate::technique::Attached;
 
 /// The most bytes that wait to be sent in one HTTP/2 stream: with hyper's limit of 400 kB, they could be 80
@@ -36,22 +32,6 @@ const MAX_STREAMS: u32 = 200;
 
 /// A connection whose client may neither stop reading nor read too slowly.
 pub(super) type Guarded = Pin<Box<TimeoutWriter<Paced<Connection>>>>;
-
-/// The address of the client that sends a request, where somebody wants to know.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
-
-/// What handlers may want to know of a connection over HTTP/1.
-pub(super) type About = (Option<ClientAddress>, Option<Outlet>);
-
-/// What all connections of a server have in common.
-pub(super) struct Common {
-    pub router: Router,
-    /// Whether a WebSocket may be asked for over HTTP/2 (RFC 8441), which proxies and balancer cannot pass on.
-    pub connects: bool,
-    pub limits: Limits,
-    pub shutdown: CancellationToken,
-}
 
 /// Serves HTTP on one connection until it ends, in the version that the client begins with.
 pub(super) async fn serve_http(stream: Guarded, about: About, common: Arc<Common>) {

@@ -4,16 +4,14 @@
 //! The bytes are counted in two steps: the [`Ledger`] has their number at once, and the connection's decoder reads them
 //! later, many at a time, but before any that its own task writes.
 
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::ledger::Ledger;
-use super::metered::Meter;
+use super::meter::Meter;
 
 /// The sending side of a connection whose task writes nothing meanwhile.
 #[derive(Clone, Debug)]
@@ -37,7 +35,7 @@ impl Outlet {
         self.meter.lock().is_unowned()
     }
 
-    /// Its socket, to [`send`] on.
+    /// Its socket, to send on.
     pub fn socket(&self) -> &Arc<TcpStream> {
         &self.socket
     }
@@ -51,15 +49,5 @@ impl Outlet {
     pub fn count<'a>(&self, sent: impl Iterator<Item = &'a Bytes>) {
         let mut meter = self.meter.lock();
         sent.for_each(|bytes| meter.sent(bytes));
-    }
-}
-
-/// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
-pub fn send(socket: &TcpStream, bytes: &[u8]) -> usize {
-    loop {
-        match SockRef::from(socket).send(bytes) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            sent => return sent.unwrap_or(0),
-        }
     }
 }

@@ -150,7 +150,11 @@ impl AsyncWrite for Socket {
     #[inline]
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Socket::Tcp(socket) => Poll::Ready(socket2::SockRef::from(&**socket).shutdown(Shutdown::Write)),
+            Socket::Tcp(socket) => match socket2::SockRef::from(&**socket).shutdown(Shutdown::Write) {
+                // The peer has reset it already.
+                Err(e) if e.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+                done => Poll::Ready(done),
+            },
             Socket::Memory(end) => Pin::new(end).poll_shutdown(cx),
         }
     }

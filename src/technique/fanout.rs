@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -19,11 +20,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use slab::Slab;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::service::{BATCH, Service};
-use crate::link::{Outlet, send};
 use crate::mail::{Epoch, LogEntry, Mailbox, Position, Watch};
 
 /// How many members are served before other tasks may run.
@@ -34,6 +35,37 @@ const UNCOUNTED: u64 = 32;
 
 /// The size of a large batch, bytes.
 const LARGE: usize = 16 * 1024;
+
+/// The sending side of a plain connection of the kernel.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    /// Its socket.
+    pub socket: Arc<TcpStream>,
+    /// Who counts what is sent on it.
+    pub counts: Arc<dyn Counts>,
+}
+
+/// Counts what is sent past a connection's task.
+pub trait Counts: fmt::Debug + Send + Sync {
+    /// Whether its bytes may be counted later: not if somebody's account shows them as they cross.
+    fn is_free(&self) -> bool;
+
+    /// So many bytes were sent, on whichever of the server's connections.
+    fn moved(&self, bytes: usize);
+
+    /// These were sent on this connection.
+    fn count(&self, sent: &mut dyn Iterator<Item = &Bytes>);
+}
+
+/// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
+fn send(socket: &TcpStream, bytes: &[u8]) -> usize {
+    loop {
+        match SockRef::from(socket).send(bytes) {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            sent => return sent.unwrap_or(0),
+        }
+    }
+}
 
 /// How far a client's stream has come.
 #[derive(Debug)]
@@ -106,7 +138,7 @@ struct Member {
 
 #[derive(Debug)]
 struct Aside {
-    outlet: Outlet,
+    counts: Arc<dyn Counts>,
     /// What a member's task has to send first after it has left.
     rest: Bytes,
     waker: Option<Waker>,
@@ -117,7 +149,7 @@ impl Member {
     fn count(&mut self, batches: &VecDeque<Bytes>, first: u64) {
         if self.uncounted < self.next {
             let range = (self.uncounted - first) as usize..(self.next - first) as usize;
-            self.aside.outlet.count(batches.range(range));
+            self.aside.counts.count(&mut batches.range(range));
             self.uncounted = self.next;
         }
     }
@@ -153,7 +185,7 @@ impl Fanout {
             .lock()
             .position
             .only_mail()
-            .filter(|_| outlet.is_free())?;
+            .filter(|_| outlet.counts.is_free())?;
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.crowds.len();
         let mut crowd = self.crowds[turn].lock();
         if !crowd.is_served {
@@ -168,13 +200,13 @@ impl Fanout {
         }
         let next = crowd.first + crowd.batches.len() as u64;
         let key = crowd.members.insert(Member {
-            socket: outlet.socket().clone(),
+            socket: outlet.socket.clone(),
             after,
             next,
             uncounted: next,
             is_dismissed: false,
             aside: Box::new(Aside {
-                outlet: outlet.clone(),
+                counts: outlet.counts.clone(),
                 rest: Bytes::new(),
                 waker: None,
             }),
@@ -201,6 +233,8 @@ impl Fanout {
                 tokio::task::yield_now().await;
             }
             after = crowd.lock().after;
+            // Others have their turn also when there is more mail already.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -211,7 +245,11 @@ impl Fanout {
         let is_mail = read.gap == 0 && read.generation == crowd.generation;
         let Some(newest) = read.mails.last().filter(|_| is_mail && !crowd.members.is_empty()) else {
             crowd.is_served = false;
-            for (_, member) in &mut crowd.members {
+            for (_, member) in crowd
+                .members
+                .iter_mut()
+                .filter(|(_, member)| !member.is_dismissed)
+            {
                 member.count(&crowd.batches, crowd.first);
                 member.dismiss(Bytes::new());
             }
@@ -256,7 +294,7 @@ impl Crowd {
                     member.next = index + 1;
                 } else {
                     member.count(&crowd.batches, first);
-                    member.aside.outlet.count([bytes.slice(..sent)].iter());
+                    member.aside.counts.count(&mut [bytes.slice(..sent)].iter());
                     member.dismiss(bytes.slice(sent..));
                 }
             } else if member.after < after {
@@ -272,7 +310,7 @@ impl Crowd {
             }
         }
         if let Some((_, any)) = crowd.members.iter().next() {
-            any.aside.outlet.moved(moved);
+            any.aside.counts.moved(moved);
         }
         *key = end;
         let more = end < crowd.members.capacity();

@@ -2,6 +2,7 @@
 //! CONNECT on HTTP/2 (RFC 8441).
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -9,12 +10,14 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Extensions, Method};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio_io_timeout::TimeoutWriter;
 
 use super::service::Service;
 use super::stream::Stream;
-use super::ws::impatient;
+use super::ws::UNANSWERED;
 
 type Speak = Box<dyn FnOnce(Stream) -> BoxFuture<'static, ()> + Send>;
 
@@ -47,6 +50,15 @@ impl Switch {
             tokio::spawn(speak(stream));
         }
     }
+}
+
+/// Limits how long a stream of an HTTP/2 connection waits for the client's window (RFC 9113, section 5.2): no
+/// longer than for the answer to a ping.
+fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutWriter<TokioIo<Upgraded>>>> {
+    let scenario = &service.scenario;
+    let mut io = TimeoutWriter::new(io);
+    io.set_timeout(Some(scenario.heartbeat() * UNANSWERED + scenario.link.patience()));
+    Box::pin(io)
 }
 
 /// Has `speak` run on the connection of a request, after this answer to it.

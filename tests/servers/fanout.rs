@@ -65,7 +65,7 @@ fn a_client_that_reads_late_gets_what_the_others_get() {
             let all: usize = heard.iter().map(|(before, rest)| before + rest.len()).sum();
             for (_, rest) in &heard {
                 assert!(*rest == heard[0].1, "{technique} with {threads} threads");
-                let mails = rest.windows(2).filter(|pair| pair == b"m\"").count();
+                let mails = rest.windows(3).filter(|end| end == b"mm\"").count();
                 assert_eq!(mails as u64, MAILS - 1, "{technique} with {threads} threads");
             }
             let totals = served.stop();

@@ -32,8 +32,8 @@ mod socket;
 
 pub use client::{NO_MAIL, Opening, fail_connection, open, refuse};
 pub use entry::{FRAMES, TECHNIQUE};
-pub use server::{accept, drain, fail, impatient, offered};
+pub use server::{accept, drain, fail, offered};
 pub use socket::{
-    CLOSING, READ_BUFFER, SERVER_READ_BUFFER, Socket, ask_over, close_code, close_frame, close_with, over,
-    serve_over,
+    CLOSING, READ_BUFFER, SERVER_READ_BUFFER, Socket, UNANSWERED, ask_over, close_code, close_frame,
+    close_with, over, serve_over,
 };

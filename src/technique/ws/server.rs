@@ -2,7 +2,6 @@
 //! it sends each message back, with the same type and in one frame, for conformance suites.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -17,17 +16,14 @@ use http::header::{
     CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, StatusCode};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
-use tokio_io_timeout::TimeoutWriter;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::super::fanout::{Fanout, Membership};
+use super::super::fanout::{Fanout, Membership, Outlet};
 use super::super::fields;
 use super::super::list::{After, Reply};
 use super::super::rarely_ready::RarelyReady;
@@ -41,7 +37,6 @@ use super::handshake::{self, Flaw};
 use super::socket::{
     CLOSING, READ_BUFFER, SESSION_READ_BUFFER, SUBPROTOCOL, Socket, UNANSWERED, close_code, close_frame, over,
 };
-use crate::link::Outlet;
 use crate::mail::{Batch, Cursor, LogEntry};
 use crate::outcome::Frames;
 
@@ -111,15 +106,6 @@ fn shake_hands(
     ours.extend(subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name))));
     let fields = fields::response(&service.headers, ours, |name| *name != CONTENT_TYPE);
     Ok((status, fields, Body::empty()).into_response())
-}
-
-/// Limits how long a stream of an HTTP/2 connection waits for the client's window (RFC 9113, section 5.2): no
-/// longer than for the answer to a ping.
-pub fn impatient(io: TokioIo<Upgraded>, service: &Service) -> Pin<Box<TimeoutWriter<TokioIo<Upgraded>>>> {
-    let scenario = &service.scenario;
-    let mut io = TimeoutWriter::new(io);
-    io.set_timeout(Some(scenario.heartbeat() * UNANSWERED + scenario.link.patience()));
-    Box::pin(io)
 }
 
 /// Answers a request that is no handshake. If it lacks the upgrade or our version, the answer names both (RFC
@@ -318,18 +304,18 @@ impl Session {
     }
 
     async fn send_batch(&mut self, batch: &Batch) -> Result<(), Error> {
-        for notice in &batch.notices {
-            self.socket.send(Message::text(notice.json())).await?;
-        }
         // Frames that are the same for all clients pass tungstenite by: it has sent all of its own.
         let frames = self.service.scenario.frames;
+        let notices = batch
+            .notices
+            .iter()
+            .map(|notice| encode(notice.json(), Data::Text));
+        let mails = batch.mails.iter().map(|mail| frame(mail, frames));
+        let all: Vec<_> = notices.chain(mails).collect();
         let io = self.socket.get_mut();
-        match &batch.mails[..] {
-            [mail] => io.write_all(&frame(mail, frames)).await?,
-            mails => {
-                let all: Vec<_> = mails.iter().map(|mail| frame(mail, frames)).collect();
-                io.write_all(&all.concat()).await?;
-            }
+        match &all[..] {
+            [one] => io.write_all(one).await?,
+            several => io.write_all(&several.concat()).await?,
         }
         Ok(io.flush().await?)
     }
@@ -384,15 +370,17 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) ->
 fn frame(entry: &LogEntry, frames: Frames) -> Bytes {
     enum Text {}
     enum Binary {}
-    let made = |content, data| {
-        let frame = Frame::message(content, OpCode::Data(data), true);
-        let mut bytes = Vec::with_capacity(frame.len());
-        // Writing into memory cannot fail.
-        let _ = frame.format(&mut bytes);
-        bytes.into()
-    };
     match frames {
-        Frames::Text => entry.form::<Text>(|entry| made(entry.mail.text(), Data::Text)),
-        Frames::Binary => entry.form::<Binary>(|entry| made(entry.mail.binary(), Data::Binary)),
+        Frames::Text => entry.form::<Text>(|entry| encode(entry.mail.text(), Data::Text)),
+        Frames::Binary => entry.form::<Binary>(|entry| encode(entry.mail.binary(), Data::Binary)),
     }
+}
+
+/// A frame of the server with this content.
+fn encode(content: impl Into<Bytes>, data: Data) -> Bytes {
+    let frame = Frame::message(content, OpCode::Data(data), true);
+    let mut bytes = Vec::with_capacity(frame.len());
+    // Writing into memory cannot fail.
+    let _ = frame.format(&mut bytes);
+    bytes.into()
 }
