@@ -311,3 +311,134 @@ fn take(body: &mut Body, out: &mut Vec<u8>, in_chunks: bool, cx: &mut Context<'_
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::routing::{get, post};
+    use futures_util::stream;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// A connection to a server of answers that are there at once, late, and in pieces.
+    fn connect() -> DuplexStream {
+        let late = async || {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            "late"
+        };
+        let pieces = async || {
+            let pieces = stream::unfold(0, async |n| {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                (n < 2).then(|| (Ok::<_, Infallible>(format!("piece {n}")), n + 1))
+            });
+            Body::from_stream(pieces)
+        };
+        let router = Router::new()
+            .route("/now", get("now"))
+            .route("/late", get(late))
+            .route("/pieces", get(pieces).merge(post(pieces)));
+        let common = Common {
+            router,
+            connects: false,
+            limits: Limits::for_clients(1, Duration::ZERO),
+            shutdown: CancellationToken::new(),
+        };
+        let (client, server) = duplex(1 << 16);
+        tokio::spawn(serve_http1(server, (None, None), Arc::new(common)));
+        client
+    }
+
+    /// What the server sends until it closes, or for a minute; without its dates.
+    async fn answers(client: &mut DuplexStream, said: &str) -> String {
+        client.write_all(said.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        let _ = tokio::time::timeout(Duration::from_secs(25), client.read_to_end(&mut heard)).await;
+        let heard = String::from_utf8(heard).unwrap();
+        let lines = heard.split_inclusive("\r\n");
+        lines.filter(|line| !line.starts_with("date: ")).collect()
+    }
+
+    fn asks(target: &str, fields: &str) -> String {
+        format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n")
+    }
+
+    const LATE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 4\r\n";
+    const NOW: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 3\r\n\r\nnow";
+    const PIECES: &str =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\npiece 0\r\n7\r\npiece 1\r\n0\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn each_request_is_answered_in_its_turn_however_it_arrives() {
+        let all = asks("/late", "") + &asks("/pieces", "") + &asks("/now", "") + &asks("/late", "");
+        let expected = format!("{LATE}\r\nlate{PIECES}{NOW}{LATE}\r\nlate");
+        for piece in [usize::MAX, 100, 7, 1] {
+            let mut client = connect();
+            let (last, pieces) = {
+                let mut pieces: Vec<&[u8]> = all.as_bytes().chunks(piece.min(all.len())).collect();
+                (pieces.pop().unwrap(), pieces)
+            };
+            for piece in pieces {
+                client.write_all(piece).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let last = std::str::from_utf8(last).unwrap();
+            assert_eq!(answers(&mut client, last).await, expected, "in pieces of {piece}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_when_its_client_says_so() {
+        for fields in [
+            "Connection: close\r\n",
+            "Connection: x\r\nConnection: y, Close\r\n",
+        ] {
+            let mut client = connect();
+            let heard = answers(&mut client, &(asks("/late", fields) + &asks("/now", ""))).await;
+            assert_eq!(heard, format!("{LATE}connection: close\r\n\r\nlate"), "{fields}");
+            let mut client = connect();
+            let heard = answers(&mut client, &(asks("/pieces", fields) + &asks("/now", ""))).await;
+            assert!(
+                heard.ends_with("0\r\n\r\n") && heard.contains("connection: close"),
+                "{heard}"
+            );
+        }
+        let mut client = connect();
+        let heard = answers(&mut client, "GET /late HTTP/1.0\r\n\r\n").await;
+        assert!(
+            heard.starts_with("HTTP/1.0 200") && heard.ends_with("\r\n\r\nlate"),
+            "{heard}"
+        );
+        let mut client = connect();
+        let heard = answers(&mut client, "GET /pieces HTTP/1.0\r\n\r\n").await;
+        assert!(heard.ends_with("\r\n\r\npiece 0piece 1"), "{heard}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_reads_is_no_request() {
+        let body = asks("/now", "");
+        let said = format!(
+            "POST /pieces HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let heard = answers(&mut connect(), &said).await;
+        assert_eq!(heard.matches("HTTP/1.1 ").count(), 1, "{heard}");
+        assert!(heard.contains("piece 1"), "{heard}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_is_not_waited_for() {
+        for target in ["/late", "/pieces", "/now"] {
+            let mut client = connect();
+            client.write_all(asks(target, "").as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            client.shutdown().await.unwrap();
+            let began = tokio::time::Instant::now();
+            let mut heard = Vec::new();
+            client.read_to_end(&mut heard).await.unwrap();
+            assert!(began.elapsed() < Duration::from_secs(1), "{target}");
+        }
+    }
+}
