@@ -263,7 +263,7 @@ impl HttpBody for Lent {
     fn size_hint(&self) -> SizeHint {
         match &self.0.0.lock().stage {
             Stage::Sent(sent) => sent.body.size_hint(),
-            _ => self.1.clone(),
+            _ => self.1,
         }
     }
 }

@@ -118,21 +118,7 @@ impl Server {
             let exchange = self.exchange.clone();
             poll_fn(move |cx| exchange.poll_answer(cx).map(Ok::<_, Infallible>))
         });
-        let Limits {
-            head_timeout,
-            head_bytes,
-            fields,
-            ..
-        } = self.common.limits;
-        let mut connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(head_timeout)
-            .max_buf_size(head_bytes)
-            .max_header_size(head_bytes)
-            .max_headers(fields)
-            .writev(false)
-            .half_close(true)
-            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = builder(&self.common.limits).serve_connection(TokioIo::new(stream), service);
         let mut shutdown = std::pin::pin!(self.common.shutdown.cancelled());
         let (mut begins, mut ends) = (self.exchange.is_answered(), false);
         let waits = poll_fn(|cx| {
@@ -220,6 +206,20 @@ impl Server {
     }
 }
 
+/// hyper with a server's limits.
+fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head_bytes)
+        .max_header_size(limits.head_bytes)
+        .max_headers(limits.fields)
+        .writev(false)
+        .half_close(true);
+    builder
+}
+
 /// Returns how the connection has ended.
 fn poll_left<S>(stream: &mut HalfOpen<S>, cx: &mut Context<'_>) -> Poll<io::Error>
 where
@@ -266,10 +266,10 @@ where
                     break;
                 };
                 member = joining.join(outlet);
-                if let Some(member) = &member {
-                    if member.poll_dismissed(cx).is_pending() {
-                        break;
-                    }
+                if let Some(member) = &member
+                    && member.poll_dismissed(cx).is_pending()
+                {
+                    break;
                 }
                 if let Some(member) = member.take() {
                     out.extend_from_slice(&member.leave());

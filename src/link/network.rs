@@ -168,7 +168,6 @@ impl Network {
 }
 
 /// A connection before its TLS handshake, if it has one.
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 pub enum Attached {
     /// It has none.
     Open(Carrier),

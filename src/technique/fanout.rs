@@ -92,10 +92,13 @@ impl Progress {
 /// How far a client's stream has come, for its task and for who sends in its place.
 pub type SharedProgress = Arc<Mutex<Progress>>;
 
+/// Makes the bytes that are sent for a mail.
+type Encode = dyn Fn(&LogEntry, Epoch) -> Bytes + Send + Sync;
+
 /// Sends mail in one encoding to its members.
 pub struct Fanout {
     log: Arc<Mailbox>,
-    encode: Box<dyn Fn(&LogEntry, Epoch) -> Bytes + Send + Sync>,
+    encode: Box<Encode>,
     /// One for each thread of the server, and whose turn it is.
     crowds: Vec<Mutex<Crowd>>,
     turn: AtomicUsize,

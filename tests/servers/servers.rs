@@ -35,9 +35,10 @@ fn run(scenario: Scenario, at: u64, during: impl FnOnce()) -> Vec<Outcome> {
             };
             lab.compare(technique::ALL, &progress).unwrap()
         });
-        until("mail arrives", || {
-            delivered.load(Ordering::SeqCst) >= at || running.is_finished()
-        });
+        // A busy machine takes longer than other tests have patience; the run itself ends in any case.
+        while delivered.load(Ordering::SeqCst) < at && !running.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         during();
         running.join().unwrap()
     })
