@@ -246,45 +246,63 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut rare = RarelyReady::default();
-    let mut is_over = false;
-    while !is_over {
-        let mut out = Vec::new();
-        let mut member: Option<Membership> = None;
-        poll_fn(|cx| {
-            // Whatever has woken the task: the body knows only now how far the stream has come.
-            if let Some(member) = member.take() {
-                out.extend_from_slice(&member.leave());
+    let mut member: Option<Membership> = None;
+    let (mut out, mut written, mut unflushed, mut is_over) = (Vec::new(), 0, false, false);
+    poll_fn(|cx| {
+        // Whatever has woken the task: the body knows only now how far the stream has come.
+        if let Some(member) = member.take() {
+            out.extend_from_slice(&member.leave());
+        }
+        loop {
+            if let Some((joining, _)) = &joining {
+                joining.announce(out.is_empty() && !unflushed);
             }
-            let mut joins = joining.as_ref();
-            loop {
-                joins.iter().for_each(|(joining, _)| joining.announce(true));
+            // The body is asked also while the client takes nothing: it may have been woken in the place of others.
+            if !is_over && out.len() - written < AT_ONCE {
                 is_over = take(&mut body, &mut out, in_chunks, cx)?;
-                if is_over || !out.is_empty() {
-                    return Poll::Ready(Ok(()));
+            }
+            if !out.is_empty() {
+                unflushed = true;
+                let n = ready!(Pin::new(&mut *stream).poll_write(cx, &out[written..]))?;
+                if n == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
-                let Some((joining, outlet)) = joins.take() else {
-                    break;
-                };
-                member = joining.join(outlet);
-                if let Some(member) = &member
-                    && member.poll_dismissed(cx).is_pending()
-                {
-                    break;
+                written += n;
+                if written == out.len() {
+                    (out, written) = (Vec::new(), 0);
                 }
-                if let Some(member) = member.take() {
-                    out.extend_from_slice(&member.leave());
+                continue;
+            }
+            if unflushed {
+                // The stream below: whether the client has left is seen when there is nothing to write.
+                ready!(Pin::new(&mut stream.stream).poll_flush(cx))?;
+                unflushed = false;
+                continue;
+            }
+            if is_over {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some((joining, outlet)) = &joining {
+                if let Some(joined) = joining.join(outlet) {
+                    if joined.poll_dismissed(cx).is_pending() {
+                        member = Some(joined);
+                        break;
+                    }
+                    out.extend_from_slice(&joined.leave());
+                    continue;
                 }
                 // The body itself has something to send, or has to wait for it.
                 joining.announce(false);
+                is_over = take(&mut body, &mut out, in_chunks, cx)?;
+                if is_over || !out.is_empty() {
+                    continue;
+                }
             }
-            rare.poll(cx, |cx| poll_left(stream, cx)).map(Err)
-        })
-        .await?;
-        stream.write_all(&out).await?;
-        // The stream below: whether the client has left is seen when there is nothing to write.
-        stream.stream.flush().await?;
-    }
-    Ok(())
+            break;
+        }
+        rare.poll(cx, |cx| poll_left(stream, cx)).map(Err)
+    })
+    .await
 }
 
 /// Takes all pieces that are ready; returns whether they were the last.
