@@ -102,10 +102,12 @@ fn closes(fields: &HeaderMap) -> bool {
 }
 
 impl Exchange {
-    pub fn begin(&self, request: Request<Incoming>, router: &Router) {
+    pub fn begin(&self, request: Request<Incoming>, router: &Router, can_wait: bool) {
         let mut state = self.0.lock();
         if !matches!(state.stage, Stage::Answered(_)) {
-            state.asked = Some(Asked::of(&request));
+            let mut asked = Asked::of(&request);
+            asked.can_wait &= can_wait;
+            state.asked = Some(asked);
             // A router is always ready.
             state.stage = Stage::Asked(router.clone().call(request));
         }
