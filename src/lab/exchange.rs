@@ -102,12 +102,10 @@ fn closes(fields: &HeaderMap) -> bool {
 }
 
 impl Exchange {
-    pub fn begin(&self, request: Request<Incoming>, router: &Router, can_wait: bool) {
+    pub fn begin(&self, request: Request<Incoming>, router: &Router) {
         let mut state = self.0.lock();
         if !matches!(state.stage, Stage::Answered(_)) {
-            let mut asked = Asked::of(&request);
-            asked.can_wait &= can_wait;
-            state.asked = Some(asked);
+            state.asked = Some(Asked::of(&request));
             // A router is always ready.
             state.stage = Stage::Asked(router.clone().call(request));
         }

@@ -114,9 +114,7 @@ impl Server {
             if let Some(outlet) = outlet {
                 request.extensions_mut().insert(outlet.clone());
             }
-            // Only a plain connection of the kernel is served without hyper meanwhile.
-            self.exchange
-                .begin(request, &self.common.router, outlet.is_some());
+            self.exchange.begin(request, &self.common.router);
             let exchange = self.exchange.clone();
             poll_fn(move |cx| exchange.poll_answer(cx).map(Ok::<_, Infallible>))
         });
