@@ -1,4 +1,5 @@
-//! A request and its answer, as hyper and who serves the connection without it see them ([`http1`](super::http1)).
+//! The request that a connection of HTTP/1 carries now, and its answer: what hyper, as long as it serves the connection, and
+//! [`http1`](super::http1), which serves it at other times, both know.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -37,7 +38,7 @@ enum Stage {
     None,
     /// The handler has it.
     Asked(RouteFuture<Infallible>),
-    /// It has answered, while hyper was put away or, where hyper itself hands the connection over, for another protocol.
+    /// It has answered: without hyper, or with a change of protocol for which hyper itself hands the connection over.
     Answered(Response),
     Sent(Sent),
 }
@@ -45,7 +46,7 @@ enum Stage {
 /// The body of an answer.
 pub struct Sent {
     pub body: Body,
-    /// How others may send in its place.
+    /// How the fan-out may send in its place.
     pub joining: Option<Joining>,
     /// Whether it has no length.
     is_open: bool,
@@ -59,7 +60,7 @@ struct Asked {
     version: Version,
     /// The `Connection` fields' values that decide whether the connection goes on (RFC 9112, section 9.3).
     connection: Vec<HeaderValue>,
-    /// Whether hyper can be put away until the answer comes: there is nothing more to read, and no other protocol follows.
+    /// Whether the answer can be awaited without hyper: there is nothing more to read, and no other protocol follows.
     can_wait: bool,
     /// Whether a body without length is sent in chunks (RFC 9112, section 7.1).
     in_chunks: bool,
@@ -140,12 +141,12 @@ impl Exchange {
             .map_or_else(String::new, |asked| asked.head(ends))
     }
 
-    /// What is to be spoken on the connection after the answer, instead of HTTP.
+    /// The protocol to speak on the connection after the answer, instead of HTTP.
     pub fn take_switch(&self) -> Option<Switch> {
         self.0.lock().switch.take()
     }
 
-    /// The next request is being waited for.
+    /// Forgets the request: the next one is awaited.
     pub fn end(&self) {
         self.0.lock().asked = None;
     }
@@ -218,9 +219,8 @@ impl Exchange {
             let is_open = answer.body().size_hint().exact().is_none()
                 && !fields.contains_key(CONTENT_LENGTH)
                 && !fields.contains_key(TRANSFER_ENCODING);
-            let lent = Lent(self.clone(), answer.body().size_hint());
             let joining = answer.extensions_mut().remove();
-            let body = std::mem::replace(answer.body_mut(), Body::new(lent));
+            let body = std::mem::replace(answer.body_mut(), Body::new(Lent(self.clone())));
             state.stage = Stage::Sent(Sent {
                 body,
                 joining,
@@ -232,8 +232,8 @@ impl Exchange {
     }
 }
 
-/// The body of an answer as hyper sends it, until hyper is put away; and its length.
-struct Lent(Arc<Exchange>, SizeHint);
+/// The body of an answer, while hyper sends it.
+struct Lent(Arc<Exchange>);
 
 impl HttpBody for Lent {
     type Data = Bytes;
@@ -263,7 +263,7 @@ impl HttpBody for Lent {
     fn size_hint(&self) -> SizeHint {
         match &self.0.0.lock().stage {
             Stage::Sent(sent) => sent.body.size_hint(),
-            _ => self.1,
+            _ => SizeHint::default(),
         }
     }
 }

@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HalfOpen<S> {
         }
     }
 
-    /// Has these bytes read before all others.
+    /// Puts these bytes before all others that are still to be read.
     pub fn read_first(&mut self, bytes: &[u8]) {
         self.tap.ahead.splice(..0, bytes.iter().copied());
     }

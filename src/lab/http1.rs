@@ -1,10 +1,10 @@
-//! Serves HTTP/1 on one connection. hyper reads requests, and writes heads and whole answers. While a connection only waits,
-//! without anything left to be written, hyper is put away together with its buffers of 16 kB:
+//! Serves HTTP/1 on one connection. hyper reads requests, and writes heads and whole answers. When everything is written and
+//! the connection only waits, hyper's connection is dropped together with its buffers of 16 kB:
 //!
 //! ```text
-//! hyper ─┬─▶ a handler has no answer yet    ─▶ its future alone waits, and hyper begins anew with the answer
-//!        ├─▶ a stream has no piece for now  ─▶ its body alone waits, and its chunks are written here
-//!        └─▶ there is no further request    ─▶ the socket alone waits, and hyper begins anew with the next
+//! hyper ─┬─▶ a handler has no answer yet    ─▶ its future waits; a new hyper connection writes the answer
+//!        ├─▶ a stream has no piece for now  ─▶ its body waits; its chunks are written here
+//!        └─▶ there is no further request    ─▶ the socket waits; a new hyper connection reads the next request
 //! ```
 //!
 //! So a held request and an open stream cost what their handlers keep, and a chunk passes nothing but the meter.
@@ -19,6 +19,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
+use bytes::{Buf, BytesMut};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -247,7 +248,7 @@ where
 {
     let mut rare = RarelyReady::default();
     let mut member: Option<Membership> = None;
-    let (mut out, mut written, mut unflushed, mut is_over) = (Vec::new(), 0, false, false);
+    let (mut out, mut unflushed, mut is_over) = (BytesMut::new(), false, false);
     poll_fn(|cx| {
         // Whatever has woken the task: the body knows only now how far the stream has come.
         if let Some(member) = member.take() {
@@ -258,18 +259,19 @@ where
                 joining.announce(out.is_empty() && !unflushed);
             }
             // The body is asked also while the client takes nothing: it may have been woken in the place of others.
-            if !is_over && out.len() - written < AT_ONCE {
+            if !is_over {
                 is_over = take(&mut body, &mut out, in_chunks, cx)?;
             }
             if !out.is_empty() {
                 unflushed = true;
-                let n = ready!(Pin::new(&mut *stream).poll_write(cx, &out[written..]))?;
+                let n = ready!(Pin::new(&mut *stream).poll_write(cx, &out))?;
                 if n == 0 {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
-                written += n;
-                if written == out.len() {
-                    (out, written) = (Vec::new(), 0);
+                out.advance(n);
+                if out.is_empty() {
+                    // No memory is kept for a stream that waits.
+                    out = BytesMut::new();
                 }
                 continue;
             }
@@ -305,11 +307,11 @@ where
     .await
 }
 
-/// Takes all pieces that are ready; returns whether they were the last.
+/// Takes pieces that are ready, up to [`AT_ONCE`]; returns whether they were the last.
 ///
 /// # Errors
 /// If the body breaks off.
-fn take(body: &mut Body, out: &mut Vec<u8>, in_chunks: bool, cx: &mut Context<'_>) -> io::Result<bool> {
+fn take(body: &mut Body, out: &mut BytesMut, in_chunks: bool, cx: &mut Context<'_>) -> io::Result<bool> {
     while out.len() < AT_ONCE {
         match Pin::new(&mut *body).poll_frame(cx) {
             Poll::Pending => return Ok(false),
@@ -336,9 +338,23 @@ mod tests {
 
     use axum::routing::{get, post};
     use futures_util::stream;
+    use parking_lot::Mutex;
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use tokio::sync::mpsc;
 
     use super::*;
+
+    fn connect_to(router: Router, buffer: usize) -> DuplexStream {
+        let common = Common {
+            router,
+            connects: false,
+            limits: Limits::for_clients(1, Duration::ZERO),
+            shutdown: CancellationToken::new(),
+        };
+        let (client, server) = duplex(buffer);
+        tokio::spawn(serve_http1(server, (None, None), Arc::new(common)));
+        client
+    }
 
     /// A connection to a server of answers that are there at once, late, and in pieces.
     fn connect() -> DuplexStream {
@@ -357,18 +373,10 @@ mod tests {
             .route("/now", get("now"))
             .route("/late", get(late))
             .route("/pieces", get(pieces).merge(post(pieces)));
-        let common = Common {
-            router,
-            connects: false,
-            limits: Limits::for_clients(1, Duration::ZERO),
-            shutdown: CancellationToken::new(),
-        };
-        let (client, server) = duplex(1 << 16);
-        tokio::spawn(serve_http1(server, (None, None), Arc::new(common)));
-        client
+        connect_to(router, 1 << 16)
     }
 
-    /// What the server sends until it closes, or for a minute; without its dates.
+    /// What the server sends until it closes, or for 25 s; without its dates.
     async fn answers(client: &mut DuplexStream, said: &str) -> String {
         client.write_all(said.as_bytes()).await.unwrap();
         let mut heard = Vec::new();
@@ -458,5 +466,38 @@ mod tests {
             client.read_to_end(&mut heard).await.unwrap();
             assert!(began.elapsed() < Duration::from_secs(1), "{target}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_ahead_of_its_client_up_to_a_limit() {
+        const PIECES: usize = 100;
+        const SIZE: usize = 10_000;
+        let (say, said) = mpsc::channel(PIECES);
+        let said = Arc::new(Mutex::new(Some(said)));
+        let answer = async move || {
+            let said: Option<mpsc::Receiver<String>> = said.lock().take();
+            Body::from_stream(stream::unfold(said, async |said| {
+                let mut said = said?;
+                let piece = said.recv().await?;
+                Some((Ok::<_, Infallible>(piece), Some(said)))
+            }))
+        };
+        let mut client = connect_to(Router::new().route("/said", get(answer)), 1_000);
+        client
+            .write_all(asks("/said", "Connection: close\r\n").as_bytes())
+            .await
+            .unwrap();
+        // Each comes when the client has taken nothing of the one before.
+        for _ in 0..PIECES {
+            say.send("m".repeat(SIZE)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let taken = say.capacity();
+        let most = (AT_ONCE + 1_000) / SIZE + 1;
+        assert!((most - 1..=most).contains(&taken), "{taken} of {most}");
+        drop(say);
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard.iter().filter(|byte| **byte == b'm').count(), PIECES * SIZE);
     }
 }

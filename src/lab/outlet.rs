@@ -1,4 +1,4 @@
-//! The sending side of a connection, as the techniques' fan-out gets it.
+//! Gives the sending side of a connection to the techniques' fan-out.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::link;
 use crate::technique::fanout::{Counts, Outlet};
 
-/// Lends a connection's sending side.
+/// A connection's sending side in the form that the fan-out takes.
 pub fn outlet(of: link::Outlet) -> Outlet {
     Outlet {
         socket: of.socket().clone(),

@@ -80,7 +80,7 @@ impl Metered {
         self.number
     }
 
-    /// Its sending side, for who sends the same to many. `None` if its bytes have to pass here one by one.
+    /// Its sending side, for code that sends the same to many; `None` if each write has to pass through this.
     pub(super) fn outlet(&self) -> Option<Outlet> {
         let Socket::Tcp(socket) = &self.socket else {
             return None;

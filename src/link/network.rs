@@ -176,7 +176,7 @@ pub enum Attached {
 }
 
 impl Attached {
-    /// The sending side of a connection that needs nothing between: neither TLS nor a slower network.
+    /// The sending side of a plain connection; `None` if it has TLS or a slower network.
     pub fn outlet(&self) -> Option<Outlet> {
         match self {
             Attached::Open(Either::Left(metered)) => metered.outlet(),

@@ -1,8 +1,8 @@
-//! The sending side of a connection, for who sends the same bytes to many of them: past the connection's task, and past the
-//! layers that have nothing to do for it.
+//! The sending side of a connection, for code that sends the same bytes to many connections and does not go through each
+//! connection's task and layers.
 //!
-//! The bytes are counted in two steps: the [`Ledger`] has their number at once, and the connection's decoder reads them
-//! later, many at a time, but before any that its own task writes.
+//! The bytes are counted in two steps: their number is added to the [`Ledger`] at once, and the connection's decoder reads
+//! them later, many at a time, but before any that its own task writes.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::ledger::Ledger;
 use super::meter::Meter;
 
-/// The sending side of a connection whose task writes nothing meanwhile.
+/// The sending side of a connection. It may be used while the connection's own task writes nothing.
 #[derive(Clone, Debug)]
 pub struct Outlet {
     socket: Arc<TcpStream>,

@@ -16,7 +16,7 @@ use super::memory::End;
 /// The server's end of an accepted connection.
 #[derive(Debug)]
 pub enum Socket {
-    /// A socket of the kernel, which may be lent to who sends the same to many clients.
+    /// A socket of the kernel; code that sends the same to many clients may share it.
     Tcp(Arc<TcpStream>),
     /// A buffer inside this process.
     Memory(End),
@@ -160,8 +160,8 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// Reads once. What fills less than the buffer was all that there was: as in tokio's own `poll_read`, the next read then
-/// waits for the kernel to say that there is more, instead of asking it.
+/// Reads once. If less came than fits, there was no more: as in tokio's own `poll_read`, the next read then waits until the
+/// kernel says that there is more, instead of trying.
 fn read(socket: &TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()> {
     let (room, before) = (buf.remaining(), buf.filled().len());
     let tried = socket.try_io(Interest::READABLE, || {

@@ -340,7 +340,7 @@ impl Mailbox {
         watch
     }
 
-    /// The same for who waits in the place of readers that are counted.
+    /// The same, not counted, for code that waits in the place of readers that are.
     pub fn watch_uncounted(&self) -> Watch {
         Watch {
             generation: self.generation(),

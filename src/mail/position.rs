@@ -73,7 +73,7 @@ impl Position {
         self.notice.is_none().then_some((self.after, self.generation))
     }
 
-    /// Notes that somebody else has sent what is up to this number.
+    /// Notes that all mail up to this number was sent elsewhere.
     pub fn sent(&mut self, after: u64) {
         self.after = after;
     }

@@ -45,7 +45,7 @@ pub struct Outlet {
     pub counts: Arc<dyn Counts>,
 }
 
-/// Counts what is sent past a connection's task.
+/// Counts what is sent on a connection by others than its task.
 pub trait Counts: fmt::Debug + Send + Sync {
     /// Whether its bytes may be counted later: not if somebody's account shows them as they cross.
     fn is_free(&self) -> bool;
@@ -89,7 +89,7 @@ impl Progress {
     }
 }
 
-/// How far a client's stream has come, for its task and for who sends in its place.
+/// How far a client's stream has come, shared by its task and by the fan-out.
 pub type SharedProgress = Arc<Mutex<Progress>>;
 
 /// Makes the bytes that are sent for a mail.
@@ -192,7 +192,7 @@ impl Fanout {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.crowds.len();
         let mut crowd = self.crowds[turn].lock();
         if !crowd.is_served {
-            // The batches before are of no use any more: whoever is still a member has been dismissed.
+            // No member needs the earlier batches: those that are left have been dismissed and counted.
             crowd.first += crowd.batches.len() as u64;
             crowd.batches.clear();
             (crowd.after, crowd.generation, crowd.is_served) = (after, generation, true);
@@ -328,7 +328,7 @@ impl Crowd {
     }
 }
 
-/// Lets whoever writes a stream make it a member.
+/// Makes one stream a member, for the code that writes the stream.
 #[derive(Clone, Debug)]
 pub struct Joining {
     fanout: Arc<Fanout>,
@@ -377,8 +377,8 @@ impl Membership {
         }
     }
 
-    /// Leaves. The stream's progress is true again; its task has to send these bytes first, past everything that keeps
-    /// count of whole frames or chunks.
+    /// Leaves, and brings the stream's progress up to date. Its task has to send these bytes first; they may begin in the
+    /// middle of a frame or chunk.
     pub fn leave(mut self) -> Bytes {
         self.end()
     }

@@ -88,7 +88,8 @@ impl Source {
         self.progress.lock().sent = Instant::now();
     }
 
-    /// How far it has come, for who sends in its place: not where slow clients are studied.
+    /// How far it has come, for the fan-out; `None` if its task has to send all mail itself: with a queue, or where clients
+    /// read slowly and what waits for them is measured.
     pub fn shared(&self, service: &Service) -> Option<&SharedProgress> {
         let can_join = matches!(self.way, Way::Log(_)) && service.scenario.slow == 0;
         can_join.then_some(&self.progress)

@@ -2,13 +2,13 @@
 //! all later mail, and heartbeats after a silence. The [`Format`] defines how they are written.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Sleep;
@@ -55,9 +55,9 @@ impl Streams {
     pub fn new(service: Service, format: &'static Format) -> Streams {
         let encode = |entry: &LogEntry, epoch| {
             let piece = (format.mail)(entry, epoch);
-            let mut chunk = Vec::with_capacity(piece.len() + MOST_FRAMING);
+            let mut chunk = BytesMut::new();
             put_chunk(&mut chunk, &piece);
-            chunk.into()
+            chunk.freeze()
         };
         Streams {
             fanout: Fanout::new(&service, encode),
@@ -84,7 +84,7 @@ impl Streams {
 const MOST_FRAMING: usize = 20;
 
 /// Appends a chunk with this content (RFC 9112, section 7.1).
-pub fn put_chunk(out: &mut Vec<u8>, content: &[u8]) {
+pub fn put_chunk(out: &mut BytesMut, content: &[u8]) {
     out.reserve(content.len() + MOST_FRAMING);
     // Writing into memory cannot fail.
     let _ = write!(out, "{:X}\r\n", content.len());

@@ -33,7 +33,7 @@ impl Attached {
     }
 }
 
-/// What comes after an answer on HTTP/1: the server begins it when it has sent the answer.
+/// The protocol to speak after an answer on HTTP/1: the server starts it when it has sent the answer.
 #[derive(Clone)]
 pub struct Switch(Arc<Mutex<Option<Speak>>>);
 

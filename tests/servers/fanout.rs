@@ -53,9 +53,8 @@ fn a_client_that_reads_late_gets_what_the_others_get() {
                 .into_iter()
                 .map(|(heard, mut raw)| (heard, scope.spawn(move || raw.rest())));
             reading.extend(late);
-            let carried = |ledger: &mailcall::link::Ledger| ledger.bytes();
             until("all mail was sent", || {
-                carried(&served.ledger) > 4 * (MAILS - 1) * SIZE as u64
+                served.ledger.bytes() > 4 * (MAILS - 1) * SIZE as u64
             });
             served.shut_down();
             let heard: Vec<_> = reading

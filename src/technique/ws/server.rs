@@ -160,7 +160,7 @@ struct Session {
     after: Cursor,
     /// Whether it sends messages back, instead of delivering mail.
     echo: bool,
-    /// Who may send mail in its place, and through what.
+    /// The fan-out that may send mail in its place, and on what.
     fanout: Option<(Arc<Fanout>, Outlet)>,
 }
 
@@ -252,13 +252,13 @@ impl Session {
         }
     }
 
-    /// Lets others send its mail, if that is possible.
+    /// Lets the fan-out send its mail, if that is possible.
     fn join(&self, source: &Source) -> Option<Membership> {
         let (fanout, outlet) = self.fanout.as_ref()?;
         fanout.join(outlet, source.shared(&self.service)?)
     }
 
-    /// Sends the rest of what others could not send to the end: it begins within a frame.
+    /// Sends the rest of what the fan-out could not send completely; it may begin in the middle of a frame.
     async fn send_rest(&mut self, rest: Bytes) -> Result<(), Error> {
         let io = &mut self.socket.get_mut().stream;
         io.write_all(&rest).await?;
