@@ -33,8 +33,6 @@ pub(super) struct Attribution {
     assigned: Arc<Assigned>,
     /// The accounts that this connection has carried requests of.
     seen: Vec<Arc<Account>>,
-    /// What crossed before anyone owned the connection.
-    early: Tally,
     /// The head of a request whose owner is not known yet.
     head: Option<Part>,
     /// The account of what crosses upwards.
@@ -93,7 +91,6 @@ impl Attribution {
             owners,
             assigned,
             seen: Vec::new(),
-            early: Tally::default(),
             head: None,
             up: None,
             down: VecDeque::new(),
@@ -131,15 +128,15 @@ impl Attribution {
     pub fn finish(&mut self, decoder: &mut Decoder, tally: &mut Tally) {
         decoder.finish(&mut Both(tally, self));
         self.settle();
-        let early = std::mem::take(&mut self.early);
-        match &self.rest {
-            Some(rest) => rest.add(early),
-            None => self.owners.nobody().add(early),
+        if self.is_unowned() {
+            self.owners.nobody().add(*tally);
         }
     }
 
+    /// `None` before anyone owned the connection.
     fn account(&self, direction: Direction) -> Option<Arc<Account>> {
         match direction {
+            _ if self.is_unowned() => None,
             Direction::Up => self.up.clone(),
             Direction::Down => self.down.front().cloned().flatten().or_else(|| self.rest.clone()),
         }
@@ -148,7 +145,7 @@ impl Attribution {
     /// Counts a part for its owner.
     fn attribute(&mut self, part: Part) {
         let Some(account) = self.account(part.direction) else {
-            return self.early.part(part);
+            return;
         };
         let window = &self.windows[part.direction as usize];
         account.part(part, || {
@@ -170,16 +167,20 @@ impl Attribution {
 
     /// Counts something that is no part for the owner of a direction.
     fn count(&mut self, direction: Direction, count: impl FnOnce(&mut Tally)) {
-        match self.account(direction) {
-            Some(account) => account.count(count),
-            None => count(&mut self.early),
+        if let Some(account) = self.account(direction) {
+            account.count(count);
         }
     }
 
-    /// Makes `owner` the owner of the request that begins, and of all that had none.
-    fn begin(&mut self, owner: &Owner) {
-        if self.rest.is_none() {
-            owner.rest.add(std::mem::take(&mut self.early));
+    /// Makes `owner` the owner of the request that begins, and of all that had none: `tally` is what crossed, and has the
+    /// request's head already.
+    fn begin(&mut self, owner: &Owner, tally: &Tally) {
+        if self.is_unowned() {
+            let mut early = *tally;
+            if let Some(head) = self.head {
+                early.up[head.label] -= head.len;
+            }
+            owner.rest.add(early);
         }
         self.rest = Some(owner.rest.clone());
         self.assigned.assign(owner.conditions.clone());
@@ -194,7 +195,7 @@ impl Attribution {
     }
 }
 
-impl Sink for Attribution {
+impl Attribution {
     fn part(&mut self, part: Part) {
         self.settle();
         if part.kind == Kind::RequestHead {
@@ -216,30 +217,10 @@ impl Sink for Attribution {
         self.count(direction, |tally| tally.event(event));
     }
 
-    fn message_head(&mut self, direction: Direction, head: u64) {
-        self.count(direction, |tally| tally.message_head(direction, head));
-    }
-
-    fn client_state(&mut self, bytes: u64) {
-        self.count(Direction::Up, |tally| tally.client_state(bytes));
-    }
-
-    fn mail(&mut self) {
-        self.count(Direction::Down, Sink::mail);
-    }
-
-    fn failed(&mut self) {
-        self.count(Direction::Down, Sink::failed);
-    }
-
-    fn wants_targets(&self) -> bool {
-        true
-    }
-
-    fn target(&mut self, target: &[u8]) {
+    fn target(&mut self, target: &[u8], tally: &Tally) {
         let account = match self.owners.owner(target) {
             Some(owner) => {
-                self.begin(&owner);
+                self.begin(&owner, tally);
                 Some(owner.account)
             }
             None => {
@@ -251,13 +232,9 @@ impl Sink for Attribution {
         self.down.push_back(account);
         self.settle();
     }
-
-    fn answered(&mut self) {
-        self.answered = true;
-    }
 }
 
-/// Two sinks that receive the same.
+/// Counts all of a connection, and its owners' shares.
 struct Both<'a>(&'a mut Tally, &'a mut Attribution);
 
 impl Sink for Both<'_> {
@@ -273,22 +250,23 @@ impl Sink for Both<'_> {
 
     fn message_head(&mut self, direction: Direction, head: u64) {
         self.0.message_head(direction, head);
-        self.1.message_head(direction, head);
+        self.1
+            .count(direction, |tally| tally.message_head(direction, head));
     }
 
     fn client_state(&mut self, bytes: u64) {
         self.0.client_state(bytes);
-        self.1.client_state(bytes);
+        self.1.count(Direction::Up, |tally| tally.client_state(bytes));
     }
 
     fn mail(&mut self) {
         self.0.mail();
-        self.1.mail();
+        self.1.count(Direction::Down, Sink::mail);
     }
 
     fn failed(&mut self) {
         self.0.failed();
-        self.1.failed();
+        self.1.count(Direction::Down, Sink::failed);
     }
 
     fn wants_targets(&self) -> bool {
@@ -296,10 +274,10 @@ impl Sink for Both<'_> {
     }
 
     fn target(&mut self, target: &[u8]) {
-        self.1.target(target);
+        self.1.target(target, self.0);
     }
 
     fn answered(&mut self) {
-        self.1.answered();
+        self.1.answered = true;
     }
 }
