@@ -25,7 +25,7 @@ pub fn undisturbed(test: impl Fn()) {
 }
 
 /// Runs `work`, and returns how late a sleeping thread woke up meanwhile.
-fn watching<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+pub fn watching<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     const NAP: Duration = Duration::from_millis(2);
     std::thread::scope(|scope| {
         let (done, over) = mpsc::channel::<()>();
