@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::link;
 use crate::technique::fanout::{Counts, Outlet};
+use crate::wire::Known;
 
 /// A connection's sending side in the form that the fan-out takes.
 pub fn outlet(of: link::Outlet) -> Outlet {
@@ -24,7 +25,7 @@ impl Counts for link::Outlet {
         link::Outlet::moved(self, bytes);
     }
 
-    fn count(&self, sent: &mut dyn Iterator<Item = &Bytes>) {
-        link::Outlet::count(self, sent);
+    fn count(&self, sent: &mut dyn Iterator<Item = &Bytes>, known: &mut Known) {
+        link::Outlet::count(self, sent, known);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::attribution::Attribution;
 use super::tls_counts::TlsCounts;
-use crate::wire::{Decoder, Direction, Tally};
+use crate::wire::{Decoder, Direction, Known, Tally};
 
 /// What was counted on a connection.
 #[derive(Debug)]
@@ -14,10 +14,18 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Counts bytes that the server has sent, on a connection without a tape.
-    pub fn sent(&mut self, bytes: &[u8]) {
-        self.raw[Direction::Down as usize] += bytes.len() as u64;
-        if let Reader::Own(decoder, tally) = &mut self.reader {
+    /// Counts bytes that the server has sent, on a connection without a tape; see [`Decoder::feed_known`].
+    pub fn sent<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, known: &mut Known) {
+        let is_unowned = self.is_unowned();
+        let Reader::Own(decoder, tally) = &mut self.reader else {
+            return;
+        };
+        if is_unowned {
+            self.raw[Direction::Down as usize] += decoder.feed_known(pieces, known, tally);
+            return;
+        }
+        for bytes in pieces {
+            self.raw[Direction::Down as usize] += bytes.len() as u64;
             feed(decoder, &mut self.attribution, Direction::Down, bytes, tally);
         }
     }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::ledger::Ledger;
 use super::meter::Meter;
+use crate::wire::Known;
 
 /// The sending side of a connection. It may be used while the connection's own task writes nothing.
 #[derive(Clone, Debug)]
@@ -45,9 +46,8 @@ impl Outlet {
         self.ledger.moved(bytes, 0);
     }
 
-    /// Counts what was sent.
-    pub fn count<'a>(&self, sent: impl Iterator<Item = &'a Bytes>) {
-        let mut meter = self.meter.lock();
-        sent.for_each(|bytes| meter.sent(bytes));
+    /// Counts what was sent; `known` is what the same was on another connection.
+    pub fn count<'a>(&self, sent: impl Iterator<Item = &'a Bytes>, known: &mut Known) {
+        self.meter.lock().sent(sent.map(|bytes| &bytes[..]), known);
     }
 }

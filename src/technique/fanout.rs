@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 
 use super::service::{BATCH, Service};
 use crate::mail::{Epoch, LogEntry, Mailbox, Position, Watch};
+use crate::wire::Known;
 
 /// How many members are served before other tasks may run.
 const IN_A_ROW: usize = 256;
@@ -53,8 +55,8 @@ pub trait Counts: fmt::Debug + Send + Sync {
     /// So many bytes were sent, on whichever of the server's connections.
     fn moved(&self, bytes: usize);
 
-    /// These were sent on this connection.
-    fn count(&self, sent: &mut dyn Iterator<Item = &Bytes>);
+    /// These were sent on this connection; `known` is what they were on another.
+    fn count(&self, sent: &mut dyn Iterator<Item = &Bytes>, known: &mut Known);
 }
 
 /// Sends as many of the bytes as the kernel takes now; 0 if the connection has failed, which its task will notice.
@@ -124,6 +126,8 @@ struct Crowd {
     batches: VecDeque<Bytes>,
     first: u64,
     sent: Option<Instant>,
+    /// What these batches were to the meter that read them last.
+    known: (Range<u64>, Known),
 }
 
 #[derive(Debug)]
@@ -148,13 +152,18 @@ struct Aside {
 }
 
 impl Member {
-    /// Lets its meter read what was sent.
-    fn count(&mut self, batches: &VecDeque<Bytes>, first: u64) {
-        if self.uncounted < self.next {
-            let range = (self.uncounted - first) as usize..(self.next - first) as usize;
-            self.aside.counts.count(&mut batches.range(range));
-            self.uncounted = self.next;
+    /// Lets its meter read what was sent of the batches, the first of which has index `first`.
+    fn count(&mut self, batches: &VecDeque<Bytes>, first: u64, known: &mut (Range<u64>, Known)) {
+        let range = self.uncounted..self.next;
+        if range.is_empty() {
+            return;
         }
+        if known.0 != range {
+            *known = (range.clone(), Known::default());
+        }
+        let mut sent = batches.range((range.start - first) as usize..(range.end - first) as usize);
+        self.aside.counts.count(&mut sent, &mut known.1);
+        self.uncounted = self.next;
     }
 
     fn dismiss(&mut self, rest: Bytes) {
@@ -253,7 +262,7 @@ impl Fanout {
                 .iter_mut()
                 .filter(|(_, member)| !member.is_dismissed)
             {
-                member.count(&crowd.batches, crowd.first);
+                member.count(&crowd.batches, crowd.first, &mut crowd.known);
                 member.dismiss(Bytes::new());
             }
             return None;
@@ -296,20 +305,21 @@ impl Crowd {
                 if sent == bytes.len() {
                     member.next = index + 1;
                 } else {
-                    member.count(&crowd.batches, first);
-                    member.aside.counts.count(&mut [bytes.slice(..sent)].iter());
+                    member.count(&crowd.batches, first, &mut crowd.known);
+                    let part = [bytes.slice(..sent)];
+                    member.aside.counts.count(&mut part.iter(), &mut Known::default());
                     member.dismiss(bytes.slice(sent..));
                 }
             } else if member.after < after {
                 // It joined with a part of the batch, which nobody else lacks.
-                member.count(&crowd.batches, first);
+                member.count(&crowd.batches, first, &mut crowd.known);
                 member.dismiss(Bytes::new());
             } else {
-                member.count(&crowd.batches, first);
+                member.count(&crowd.batches, first, &mut crowd.known);
                 (member.next, member.uncounted) = (index + 1, index + 1);
             }
             if is_large || (index + at as u64).is_multiple_of(UNCOUNTED) {
-                member.count(&crowd.batches, first);
+                member.count(&crowd.batches, first, &mut crowd.known);
             }
         }
         if let Some((_, any)) = crowd.members.iter().next() {
@@ -389,7 +399,7 @@ impl Membership {
         let Some(mut member) = member else {
             return Bytes::new();
         };
-        member.count(&crowd.batches, crowd.first);
+        member.count(&crowd.batches, crowd.first, &mut crowd.known);
         let mut progress = self.progress.lock();
         if progress.position.after() < member.after {
             progress.position.sent(member.after);

@@ -44,6 +44,10 @@ pub(super) struct Carrier {
 const DATA_HEADER: u64 = 9;
 
 impl Carriers {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A carrier begins at offset `start`; the `before` bytes before its `len` bytes of content were read.
     pub fn begin(&mut self, form: Form, start: u64, before: u64, len: u64) {
         self.0.push(Carrier {

@@ -1,6 +1,8 @@
 //! The content of one direction of one HTTP exchange, unit by unit: an answer to a poll, a stream, a client's
 //! POST. It may hold several units, and chunk lines and frames may cut it anywhere.
 
+use std::any::TypeId;
+
 use super::layers::{List, Uniform};
 use super::unit::{MAX_UNIT, Pending, UnitContents, label_unit};
 use super::{Answer, Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Seen, Sink};
@@ -113,6 +115,13 @@ impl Content {
             self.rest = Some(self.label_pending(Ending::Cut, out));
         }
         n
+    }
+
+    /// The type of its layer, if the bytes so far make no difference to those that come.
+    pub fn at_rest(&self) -> Option<TypeId> {
+        self.layer
+            .at_rest()
+            .filter(|_| self.pending.is_empty() && self.rest.is_none())
     }
 
     /// Labels pending bytes when the content has ended (`whole`) or was cut.

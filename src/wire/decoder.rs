@@ -1,7 +1,8 @@
 //! The decoder of a connection, for all protocols of the lab.
 
+use super::http1::AtRest;
 use super::http2::Connection;
-use super::{Answers, Conversation, Direction, Lengths, Sink};
+use super::{Answers, Conversation, Direction, Lengths, Sink, Tally};
 
 /// Reads a connection of one of the protocols the lab speaks.
 #[derive(Debug)]
@@ -15,6 +16,10 @@ pub enum Decoder {
     /// The baseline.
     Lengths(Lengths),
 }
+
+/// What bytes were to a decoder that stood between two units before and after them: where, how many, and their counts.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Option<(AtRest, u64, Tally)>);
 
 /// The start of every HTTP/2 connection, which no HTTP/1 request has.
 const PRI: &[u8] = b"PRI ";
@@ -58,6 +63,39 @@ impl Decoder {
             Decoder::Unknown(..) => self.decide(direction, bytes, sink),
             Decoder::Lengths(lengths) => lengths.feed(direction, bytes, sink),
         }
+    }
+
+    /// Reads bytes of the server, counts them in `tally`, and returns how many they are. `known` is what the same bytes
+    /// were for another decoder, and where it applies, it is all that is counted; otherwise they become known, if they
+    /// are whole units.
+    pub fn feed_known<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        known: &mut Known,
+        tally: &mut Tally,
+    ) -> u64 {
+        let at_rest = |decoder: &Decoder| match decoder {
+            Decoder::Http(conversation) => conversation.at_rest(),
+            _ => None,
+        };
+        let before = at_rest(self);
+        if let (Decoder::Http(conversation), Known(Some((at, bytes, counted)))) = (&mut *self, &known)
+            && before == Some(*at)
+        {
+            conversation.pass_over(*bytes);
+            *tally += *counted;
+            return *bytes;
+        }
+        let (mut bytes, mut counted) = (0, Tally::default());
+        for piece in pieces {
+            self.feed(Direction::Down, piece, &mut counted);
+            bytes += piece.len() as u64;
+        }
+        *tally += counted;
+        if before.is_some() && before == at_rest(self) {
+            *known = Known(before.map(|at| (at, bytes, counted)));
+        }
+        bytes
     }
 
     /// Labels the pending bytes at the end of the connection.

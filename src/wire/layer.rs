@@ -13,6 +13,7 @@
 //! It is told who sends, whether a WebSocket message is binary, and how the unit ended, because half an
 //! element of a list is no mail.
 
+use std::any::TypeId;
 use std::fmt;
 
 use super::{Direction, Kind, Label, Spans};
@@ -33,6 +34,11 @@ pub(super) trait Layer: fmt::Debug + Send {
     /// Labels one unit, which may be incomplete after a cut; the spans' lengths sum to `unit.len()`.
     /// [`Kind::Cursor`] marks bytes that tell the server the client's cursor, and counts as such.
     fn label(&mut self, unit: &[u8], carried: Carried, spans: &mut Spans);
+
+    /// Its type, while what it says of the next unit depends on nothing before it.
+    fn at_rest(&self) -> Option<TypeId> {
+        None
+    }
 
     /// Whether units with these contents, all of a body, are a poll's answer without mail.
     fn is_empty_answer(&self, _seen: Seen) -> bool {

@@ -36,7 +36,7 @@ mod websocket;
 
 pub use answer::{Answer, Answers, as_declared};
 pub(in crate::wire) use content::Content;
-pub use decoder::Decoder;
+pub use decoder::{Decoder, Known};
 pub(crate) use dialect::{Asks, Dialect, offers_stomp};
 pub use event::{Event, MAX_HEAD, Sink, Violation};
 pub use http1::Conversation;

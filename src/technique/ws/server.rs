@@ -80,32 +80,15 @@ pub fn accept<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    match shake_hands(service, &request, subprotocol) {
-        Ok(mut answer) => {
-            switch(service, &mut request, &mut answer, speak);
-            answer
-        }
-        Err(refusal) => refusal,
+    if let Err(flaw) = handshake::check(&request, &[handshake::VERSION]) {
+        return refuse(&request, flaw);
     }
-}
-
-/// The server's side of the opening handshake: the answer that accepts or refuses.
-#[expect(
-    clippy::result_large_err,
-    reason = "either is an answer, made once for a connection"
-)]
-fn shake_hands(
-    service: &Service,
-    request: &Request,
-    subprotocol: Option<&'static str>,
-) -> Result<Response, Response> {
-    if let Err(flaw) = handshake::check(request, &[handshake::VERSION]) {
-        return Err(refuse(request, flaw));
-    }
-    let (status, mut ours) = handshake::acceptance(request);
+    let (status, mut ours) = handshake::acceptance(&request);
     ours.extend(subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name))));
     let fields = fields::response(&service.headers, ours, |name| *name != CONTENT_TYPE);
-    Ok((status, fields, Body::empty()).into_response())
+    let mut answer = (status, fields, Body::empty()).into_response();
+    switch(service, &mut request, &mut answer, speak);
+    answer
 }
 
 /// Answers a request that is no handshake. If it lacks the upgrade or our version, the answer names both (RFC

@@ -1,5 +1,7 @@
 //! The body of an HTTP/1.1 message: where it ends (RFC 9112, sections 6 and 7).
 
+use std::any::TypeId;
+
 use super::super::unit::up_to;
 use super::super::{Content, Out, Sink, Violation};
 use super::chunked::Chunked;
@@ -51,6 +53,14 @@ impl Body {
     /// Whether a protocol on top carried a message of the client's application.
     pub fn has_message(&self) -> bool {
         self.content.has_message()
+    }
+
+    /// The type of its layer, if it stands between two chunks and the bytes so far make no difference to those that come.
+    pub fn at_rest(&self) -> Option<TypeId> {
+        match &self.length {
+            Length::Chunked(chunked) if chunked.is_between() => self.content.at_rest(),
+            _ => None,
+        }
     }
 
     /// Reads the next bytes, the first of which has offset `start`; returns how many it used.

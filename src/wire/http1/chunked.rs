@@ -38,6 +38,11 @@ enum At {
 }
 
 impl Chunked {
+    /// Whether it stands between two chunks, and all before is labelled.
+    pub fn is_between(&self) -> bool {
+        matches!(self.at, At::Size) && self.line.is_empty() && self.carriers.is_empty()
+    }
+
     /// Reads bytes of one element. Returns how many it used, and whether the body has ended.
     pub fn feed<S: Sink>(
         &mut self,

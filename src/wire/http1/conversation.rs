@@ -23,7 +23,7 @@ use super::super::websocket::Messages;
 use super::super::{Answers, Content, Direction, Event, Kind, Label, Out, Sink, Violation, as_declared};
 use super::body::{Body, Length};
 use super::head::{Method, Request, Response};
-use super::lane::{Asked, Lane, Next, State};
+use super::lane::{Asked, AtRest, Lane, Next, State};
 
 /// The most requests that may be unanswered at a time.
 const MAX_ASKED: usize = 4096;
@@ -92,6 +92,16 @@ impl Conversation {
             };
             used += n;
         }
+    }
+
+    /// How the server's next bytes will be read, if nothing before makes a difference to them.
+    pub(in super::super) fn at_rest(&self) -> Option<AtRest> {
+        self.down.at_rest()
+    }
+
+    /// Passes over bytes of the server after which it is at rest as before.
+    pub(in super::super) fn pass_over(&mut self, bytes: u64) {
+        self.down.fed += bytes;
     }
 
     /// Labels all pending bytes at the end of the connection, by the state of each direction.

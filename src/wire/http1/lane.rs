@@ -1,5 +1,7 @@
 //! One direction of a connection that began with HTTP/1.
 
+use std::any::TypeId;
+
 use super::super::websocket::Messages;
 use super::super::{Answer, Dialect, Direction, Event, Kind, Label, MAX_HEAD, Out, Sink, Violation};
 use super::body::{Body, Step};
@@ -25,6 +27,13 @@ pub(super) struct Lane {
     /// The number of bytes read.
     pub fed: u64,
     pub state: State,
+}
+
+/// What carries units, and the type of the layer that reads them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) enum AtRest {
+    Frames(TypeId),
+    Chunks(TypeId),
 }
 
 #[derive(Debug)]
@@ -116,6 +125,15 @@ impl Lane {
             self.give_up(direction, self.fed, violation, Label::Framing, sink);
         }
         (n, has_message)
+    }
+
+    /// See [`Conversation::at_rest`](super::Conversation::at_rest).
+    pub fn at_rest(&self) -> Option<AtRest> {
+        match &self.state {
+            State::Frames(frames) => frames.at_rest().map(AtRest::Frames),
+            State::Body(body, Next::Head) => body.at_rest().map(AtRest::Chunks),
+            _ => None,
+        }
     }
 
     pub fn hold(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {

@@ -8,3 +8,4 @@ mod head_reader;
 mod lane;
 
 pub use conversation::Conversation;
+pub(super) use lane::AtRest;

@@ -21,7 +21,7 @@ const KEY: &[u8] = br#","attachment":""#;
 static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(KEY));
 
 /// The position in a mail's text. An event stream may split it into lines.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum MailText {
     /// In the JSON before the attachment's key. The key contains no line end.
     #[default]

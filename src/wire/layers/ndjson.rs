@@ -1,6 +1,8 @@
 //! Lines of JSON (ndjson-spec 1.0). A unit is a line: a mail, a notice about the log, or an empty line as
 //! heartbeat.
 
+use std::any::TypeId;
+
 use memchr::memchr;
 
 use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
@@ -11,6 +13,10 @@ use super::text::message;
 pub(in super::super) struct Lines;
 
 impl Layer for Lines {
+    fn at_rest(&self) -> Option<TypeId> {
+        Some(TypeId::of::<Lines>())
+    }
+
     fn unit(&mut self, bytes: &[u8], from: usize, _sender: Direction) -> Option<usize> {
         memchr(b'\n', &bytes[from..]).map(|at| from + at + 1)
     }

@@ -8,6 +8,8 @@
 //! \n                     framing, and a message
 //! ```
 
+use std::any::TypeId;
+
 use memchr::{memchr2, memrchr2};
 
 use super::super::{Carried, Direction, Kind, Label, Layer, Spans};
@@ -24,7 +26,7 @@ pub(in super::super) struct Sse {
 }
 
 /// The contents of the lines since the last blank one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Block {
     /// Whether there is any line.
     begun: bool,
@@ -44,6 +46,11 @@ const COMMENT: (Label, Kind) = (Label::Control, Kind::SseComment);
 const NOTICE: (Label, Kind) = (Label::Control, Kind::Notice);
 
 impl Layer for Sse {
+    fn at_rest(&self) -> Option<TypeId> {
+        let is_between = self.begun && self.cr.is_none() && self.block == Block::default();
+        is_between.then(TypeId::of::<Sse>)
+    }
+
     fn unit(&mut self, bytes: &[u8], from: usize, _sender: Direction) -> Option<usize> {
         // After a line that arrived in pieces a new unit begins, which is not copied.
         let end = match from {

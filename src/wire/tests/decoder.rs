@@ -1,6 +1,6 @@
 //! Which protocol a connection speaks, and what answers hold.
 
-use super::super::{Answer, Decoder, Direction, Tally, as_declared, http2};
+use super::super::{Answer, Decoder, Direction, Known, Tally, as_declared, http2};
 
 fn tally(up: &[u8], piece: usize, down: &[u8]) -> Tally {
     let (mut decoder, mut tally) = (Decoder::http(as_declared), Tally::default());
@@ -87,4 +87,57 @@ fn too_little_to_tell_is_labelled_all_the_same() {
     );
     assert_eq!((refused.up.head, refused.down.head), (1, 51));
     assert_eq!(tally(b"", 1, b"").up.total(), 0);
+}
+
+const UPGRADE: [&[u8]; 2] = [
+    b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+];
+const EVENTS: [&[u8]; 2] = [
+    b"GET /sse HTTP/1.1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
+      d\r\nretry: 1000\n\n\r\n",
+];
+const FRAME: &[u8] = b"\x81\x08{\"id\":7}";
+const EVENT: &[u8] = b"16\r\nid: 7\ndata: {\"id\":7}\n\n\r\n";
+
+/// Bytes that are known are counted as those that are read, and what is not whole is read.
+#[test]
+fn what_is_known_counts_as_if_it_were_read() {
+    for (heads, unit) in [(UPGRADE, FRAME), (EVENTS, EVENT)] {
+        let mut tallies = [Tally::default(); 2];
+        let [mut read, mut knows, mut other] = [0; 3].map(|_| Decoder::http(as_declared));
+        let mut spare = Tally::default();
+        for (direction, bytes) in [Direction::Up, Direction::Down].into_iter().zip(heads) {
+            read.feed(direction, bytes, &mut tallies[0]);
+            knows.feed(direction, bytes, &mut tallies[1]);
+            other.feed(direction, bytes, &mut spare);
+        }
+        let three = [unit, unit, unit];
+        let mut known = Known::default();
+        other.feed_known(three.into_iter(), &mut known, &mut spare);
+        for (pieces, is_known) in [
+            (three, true),
+            ([unit, unit, &unit[..5]], false),
+            // It stands within a unit, so what is known does not apply.
+            ([&unit[5..], unit, unit], false),
+            (three, true),
+        ] {
+            for piece in pieces {
+                read.feed(Direction::Down, piece, &mut tallies[0]);
+            }
+            let mut none = Known::default();
+            let may_know = if is_known { &mut known } else { &mut none };
+            // Where it knows them, it is given nothing to read.
+            let given = pieces.into_iter().filter(|_| !is_known);
+            let bytes = knows.feed_known(given, may_know, &mut tallies[1]);
+            assert_eq!(bytes, pieces.iter().map(|p| p.len() as u64).sum::<u64>());
+            // What is not whole does not become known.
+            assert_eq!(other.feed_known(std::iter::empty(), &mut none, &mut spare), 0);
+        }
+        read.finish(&mut tallies[0]);
+        knows.finish(&mut tallies[1]);
+        assert_eq!(tallies[0], tallies[1]);
+        assert!(tallies[0].mails >= 8, "{tallies:?}");
+    }
 }

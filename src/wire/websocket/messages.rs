@@ -1,6 +1,8 @@
 //! WebSocket messages of one direction. A message is one unit, however it is fragmented; a client's messages
 //! are unmasked first (RFC 6455, section 5.3), if the layer needs their bytes.
 
+use std::any::TypeId;
+
 use super::super::layers::Mail;
 use super::super::unit::{MAX_PIECES, MAX_UNIT, Pending, Places, UnitContents, add_place, label_unit, up_to};
 use super::super::{Carried, Dialect, Direction, Ending, Event, Kind, Label, Layer, Out, Sink, Violation};
@@ -71,6 +73,15 @@ impl Messages {
             },
             message: Message::None,
         }
+    }
+
+    /// The type of its layer, if it stands between two messages and the bytes so far make no difference to those that
+    /// come.
+    pub fn at_rest(&self) -> Option<TypeId> {
+        let is_between = matches!((self.frame.at, &self.message), (At::Between, Message::None));
+        self.layer
+            .at_rest()
+            .filter(|_| is_between && self.begun.is_empty())
     }
 
     /// Reads the next bytes, the first of which has offset `start`.
