@@ -20,6 +20,7 @@ use std::task::{Context, Poll, ready};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use bytes::{Buf, BytesMut};
+use futures_util::future::BoxFuture;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -53,8 +54,26 @@ pub(super) type About = (Option<ClientAddress>, Option<Outlet>);
 /// The most bytes of a stream that are written at once.
 const AT_ONCE: usize = 64 * 1024;
 
-/// Serves HTTP/1 on one connection until it ends.
-pub(super) async fn serve_http1<S>(stream: S, about: About, common: Arc<Common>)
+/// Serves HTTP/1 on one connection until it ends, and what the connection becomes.
+pub(super) fn serve_http1<S>(
+    stream: S,
+    about: About,
+    common: Arc<Common>,
+) -> impl Future<Output = ()> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // In a box, which ends with HTTP.
+    let http = Box::pin(serve(stream, about, common));
+    async move {
+        if let Some(other) = http.await {
+            other.await;
+        }
+    }
+}
+
+/// Serves HTTP/1 on one connection until it ends, or becomes another protocol's.
+async fn serve<S>(stream: S, about: About, common: Arc<Common>) -> Option<BoxFuture<'static, ()>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -69,8 +88,8 @@ where
         // In a box, which is as large as hyper's connection and ends with it.
         let left = Box::pin(server.speak(stream)).await;
         stream = match left {
-            Next::Over => return,
-            Next::Switches(stream, switch) => return switch.begin(Box::new(stream)),
+            Next::Over => return None,
+            Next::Switches(stream, switch) => return switch.speak(Box::new(stream)),
             Next::Waits(stream) => stream,
         };
         // How a connection ends is in the ledger; an error here is the client's.
@@ -78,9 +97,9 @@ where
             Ok(true) => {}
             Ok(false) => {
                 let _ = stream.shutdown().await;
-                return;
+                return None;
             }
-            Err(_) => return,
+            Err(_) => return None,
         }
     }
 }

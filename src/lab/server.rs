@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -377,16 +377,15 @@ fn serve(
     handler: Closed,
     limits: Limits,
 ) -> impl Future<Output = ()> {
-    let outlet = attached.outlet().map(outlet);
+    let about = (from, attached.outlet().map(outlet));
     let opened = Box::pin(open(attached, limits));
-    async move {
-        let Some(stream) = opened.await else {
-            return;
-        };
-        match handler {
-            Closed::Http(common) => serve_http(stream, (from, outlet), common).await,
-            Closed::Raw(service, serve) => serve((*service).clone(), Box::new(stream)).await,
-        }
+    match handler {
+        Closed::Http(common) => Either::Left(serve_http(opened, about, common)),
+        Closed::Raw(service, serve) => Either::Right(async move {
+            if let Some(stream) = opened.await {
+                serve((*service).clone(), Box::new(stream)).await;
+            }
+        }),
     }
 }
 

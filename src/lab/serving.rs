@@ -34,7 +34,14 @@ const MAX_STREAMS: u32 = 200;
 pub(super) type Guarded = Pin<Box<TimeoutWriter<Paced<Connection>>>>;
 
 /// Serves HTTP on one connection until it ends, in the version that the client begins with.
-pub(super) async fn serve_http(stream: Guarded, about: About, common: Arc<Common>) {
+pub(super) async fn serve_http(
+    opened: Pin<Box<impl Future<Output = Option<Guarded>>>>,
+    about: About,
+    common: Arc<Common>,
+) {
+    let Some(stream) = opened.await else {
+        return;
+    };
     // A client that sends nothing, or not enough, is not waited for.
     let look = Box::pin(opening::look(stream, common.limits.head_timeout));
     let Ok((is_http2, stream)) = look.await else {

@@ -44,11 +44,10 @@ impl fmt::Debug for Switch {
 }
 
 impl Switch {
-    /// Speaks on the connection, in a task of its own.
-    pub fn begin(self, stream: Stream) {
-        if let Some(speak) = self.0.lock().take() {
-            tokio::spawn(speak(stream));
-        }
+    /// Speaks on the connection.
+    pub fn speak(self, stream: Stream) -> Option<BoxFuture<'static, ()>> {
+        let speak = self.0.lock().take()?;
+        Some(speak(stream))
     }
 }
 

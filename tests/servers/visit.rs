@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use mailcall::outcome::{Outcome, Report, Warning};
 use rustix::process::{Pid, Signal, kill_process};
@@ -259,10 +260,15 @@ fn mail_from_outside_reaches_a_waiting_client_and_was_never_due() {
 
 #[test]
 fn mail_of_the_schedule_keeps_its_due_instant_among_mail_from_outside() {
-    let server = Serving::start(&["--mails", "10000", "--rate", "50/s", "--arrivals", "steady"]);
+    let server = Serving::start(&["--mails", "10000", "--rate", "10/s", "--arrivals", "steady"]);
     let url = server.at("ws");
     let mut client = Kept::start(&mut mailcall(&["ws", &url, "--mails", "30", "--format", "json"]));
-    post_until_ended(&server, &mut client);
+    support::until("the client has its mail", || {
+        // Slower than that, so that a third of the mail is of the schedule.
+        std::thread::sleep(Duration::from_millis(50));
+        server.post("text/plain", b"Lunch?");
+        client.has_ended().is_some()
+    });
     let mut json = String::new();
     client.stdout().read_to_string(&mut json).unwrap();
     server.stop(Signal::INT);
@@ -273,8 +279,9 @@ fn mail_of_the_schedule_keeps_its_due_instant_among_mail_from_outside() {
         outcome.clean() && latency.count < 30,
         "some came from outside: {latency:?}"
     );
-    // One number off would be 20 ms off, and more with every mail from outside.
-    assert!(latency.min < 15e3, "{latency:?}");
+    // One number off would be 100 ms off, and more with every mail from outside. Of so many, one comes in time also on a
+    // busy machine.
+    assert!(latency.min < 75e3, "{latency:?}");
 }
 
 #[test]

@@ -252,6 +252,14 @@ impl Raw {
         bytes
     }
 
+    /// What has come, once something has; nothing at the end of the connection.
+    pub fn some(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 64 * 1024];
+        let n = self.stream.read(&mut bytes).unwrap();
+        bytes.truncate(n);
+        bytes
+    }
+
     /// Up to and with the blank line.
     pub fn head(&mut self) -> Answer {
         let mut head = Vec::new();

@@ -2,6 +2,7 @@
 //! it sends each message back, with the same type and in one frame, for conformance suites.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -180,8 +181,7 @@ impl Session {
     /// Sends what is ready and handles what the client sends, until one side closes.
     async fn talk(&mut self) -> Result<(), Error> {
         let mut source = Source::of(&self.service, Some(self.after));
-        let heartbeat = self.service.scenario.heartbeat();
-        let silence = tokio::time::sleep(heartbeat);
+        let silence = tokio::time::sleep(self.service.scenario.heartbeat());
         let shutdown = self.service.shutdown.clone().cancelled_owned();
         tokio::pin!(silence, shutdown);
         let mut rare = RarelyReady::default();
@@ -191,46 +191,74 @@ impl Session {
                 source.sends();
             }
             let member = self.join(&source);
-            let mail = async { Box::pin(source.ready()).await };
-            let dismissed = poll_fn(|cx| member.as_ref().map_or(Poll::Pending, |m| m.poll_dismissed(cx)));
-            let other = async {
-                tokio::select! {
-                    biased;
-                    () = &mut shutdown => Other::Shutdown,
-                    received = self.socket.next() => Other::Received(received),
-                    () = &mut silence => Other::Silence,
-                }
+            let other = {
+                let mut mail = (!self.echo && member.is_none()).then(|| Box::pin(source.ready()));
+                // Not select!, which would have room for each of these futures twice.
+                poll_fn(|cx| {
+                    let other = rare.poll(cx, |cx| {
+                        if shutdown.as_mut().poll(cx).is_ready() {
+                            return Poll::Ready(Other::Shutdown);
+                        }
+                        match self.socket.poll_next_unpin(cx) {
+                            Poll::Ready(received) => Poll::Ready(Other::Received(received)),
+                            Poll::Pending => silence.as_mut().poll(cx).map(|()| Other::Silence),
+                        }
+                    });
+                    match (other, &mut mail, &member) {
+                        (Poll::Ready(other), ..) => Poll::Ready(Some(other)),
+                        (_, Some(mail), _) => mail.as_mut().poll(cx).map(|()| None),
+                        (_, _, Some(member)) => member.poll_dismissed(cx).map(|()| None),
+                        _ => Poll::Pending,
+                    }
+                })
+                .await
             };
-            let other = tokio::select! {
-                biased;
-                other = rare.wait(other) => Some(other),
-                () = dismissed => None,
-                () = mail, if !self.echo && member.is_none() => None,
-            };
-            if let Some(member) = member {
-                Box::pin(self.send_rest(member.leave())).await?;
+            let rest = member.map_or_else(Bytes::new, Membership::leave);
+            if rest.is_empty() && other.is_none() {
+                continue;
             }
-            let Some(other) = other else { continue };
-            match other {
-                Other::Received(None) => return Ok(()),
-                Other::Received(Some(received)) => {
-                    pulse = Pulse::default();
-                    if Box::pin(self.answer(received?)).await? {
-                        return Ok(());
-                    }
+            if Box::pin(self.handle(rest, other, &mut source, &mut pulse, silence.as_mut())).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends the rest of what the fan-out could not send completely, and handles what else has happened; returns whether
+    /// the connection has ended.
+    async fn handle(
+        &mut self,
+        rest: Bytes,
+        other: Option<Other>,
+        source: &mut Source,
+        pulse: &mut Pulse,
+        silence: Pin<&mut Sleep>,
+    ) -> Result<bool, Error> {
+        if !rest.is_empty() {
+            // It may begin in the middle of a frame.
+            let io = &mut self.socket.get_mut().stream;
+            io.write_all(&rest).await?;
+            io.flush().await?;
+        }
+        match other {
+            None => Ok(false),
+            Some(Other::Received(None)) => Ok(true),
+            Some(Other::Received(Some(received))) => {
+                *pulse = Pulse::default();
+                self.answer(received?).await
+            }
+            Some(Other::Silence) => {
+                let heartbeat = self.service.scenario.heartbeat();
+                // The timer is not reset for every mail, only when it fires too early.
+                if source.sent().elapsed() >= heartbeat {
+                    self.ping(pulse).await?;
+                    source.sends();
                 }
-                Other::Silence => {
-                    // The timer is not reset for every mail, only when it fires too early.
-                    if source.sent().elapsed() >= heartbeat {
-                        Box::pin(self.ping(&mut pulse)).await?;
-                        source.sends();
-                    }
-                    silence.as_mut().reset(source.sent() + heartbeat);
-                }
-                Other::Shutdown => {
-                    Box::pin(self.close(CloseCode::Away)).await;
-                    return Ok(());
-                }
+                silence.reset(source.sent() + heartbeat);
+                Ok(false)
+            }
+            Some(Other::Shutdown) => {
+                self.close(CloseCode::Away).await;
+                Ok(true)
             }
         }
     }
@@ -239,13 +267,6 @@ impl Session {
     fn join(&self, source: &Source) -> Option<Membership> {
         let (fanout, outlet) = self.fanout.as_ref()?;
         fanout.join(outlet, source.shared(&self.service)?)
-    }
-
-    /// Sends the rest of what the fan-out could not send completely; it may begin in the middle of a frame.
-    async fn send_rest(&mut self, rest: Bytes) -> Result<(), Error> {
-        let io = &mut self.socket.get_mut().stream;
-        io.write_all(&rest).await?;
-        Ok(io.flush().await?)
     }
 
     /// Handles a message of the client; returns whether it was the last.

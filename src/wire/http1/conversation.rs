@@ -158,7 +158,7 @@ impl Conversation {
         self.up.state = if body.is_none() {
             next.into()
         } else {
-            State::Body(body, next)
+            State::Body(Box::new(body), next)
         };
         n
     }
@@ -235,7 +235,7 @@ impl Conversation {
         let length = if none { Length::Fixed(0) } else { response.length };
         let body = Body::new(length, content);
         if !body.is_none() {
-            self.down.state = State::Body(body, Next::Head);
+            self.down.state = State::Body(Box::new(body), Next::Head);
         }
     }
 

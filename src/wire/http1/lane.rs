@@ -39,7 +39,8 @@ pub(in super::super) enum AtRest {
 #[derive(Debug)]
 pub(super) enum State {
     Head(HeadReader),
-    Body(Body, Next),
+    /// In a box, because a connection that waits for the next request or that is a WebSocket has none.
+    Body(Box<Body>, Next),
     /// After an upgrade request, before its answer: the protocol of these bytes is unknown.
     Held(Vec<u8>),
     Frames(Messages),
