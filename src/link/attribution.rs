@@ -119,6 +119,12 @@ impl Attribution {
         }
     }
 
+    /// Bytes of the server have crossed that were decoded and counted without this, while nobody owned the connection.
+    pub fn passed(&mut self, bytes: u64) {
+        self.windows[Direction::Down as usize].start += bytes;
+        self.crossing += 1;
+    }
+
     /// Whether none of its requests has an owner so far.
     pub fn is_unowned(&self) -> bool {
         self.rest.is_none()
@@ -279,5 +285,105 @@ impl Sink for Both<'_> {
 
     fn answered(&mut self) {
         self.1.answered = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::meter::{Meter, Reader, feed};
+    use crate::wire::{Known, as_declared};
+
+    #[derive(Debug, Default)]
+    struct One {
+        account: Arc<Account>,
+        rest: Arc<Account>,
+        nobody: Account,
+    }
+
+    impl Owners for One {
+        fn owner(&self, target: &[u8]) -> Option<Owner> {
+            target.starts_with(b"/mine").then(|| Owner {
+                account: self.account.clone(),
+                rest: self.rest.clone(),
+                conditions: None,
+            })
+        }
+
+        fn connected(&self, _accepted: Instant) {}
+
+        fn nobody(&self) -> &Account {
+            &self.nobody
+        }
+    }
+
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const CHUNK: &[u8] = b"9\r\n{\"id\":7}\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+    /// A stream that nobody owns, whose chunks are known from elsewhere; then, if there is one, a request with an owner.
+    fn crossed(owners: &Arc<One>, later: Option<&[u8]>) -> Tally {
+        let assigned = Arc::default();
+        let mut meter = Meter {
+            reader: Reader::Own(Decoder::http(as_declared), Tally::default()),
+            raw: [0; 2],
+            attribution: Some(Box::new(Attribution::new(owners.clone(), assigned))),
+        };
+        let chunks = || [CHUNK; 3].into_iter();
+        let mut known = Known::default();
+        let mut other = Decoder::http(as_declared);
+        let mut spare = Tally::default();
+        other.feed(Direction::Up, b"GET /all HTTP/1.1\r\n\r\n", &mut spare);
+        other.feed(Direction::Down, HEAD, &mut spare);
+        other.feed_known(chunks(), &mut known, &mut spare);
+        let read = |meter: &mut Meter, direction, bytes: &[u8]| {
+            let Reader::Own(decoder, tally) = &mut meter.reader else {
+                panic!("it has one");
+            };
+            feed(decoder, &mut meter.attribution, direction, bytes, tally);
+        };
+        read(&mut meter, Direction::Up, b"GET /all HTTP/1.1\r\n\r\n");
+        read(&mut meter, Direction::Down, HEAD);
+        meter.sent(chunks(), &mut known);
+        read(&mut meter, Direction::Down, b"0\r\n\r\n");
+        if let Some(request) = later {
+            read(&mut meter, Direction::Up, request);
+            read(&mut meter, Direction::Down, ANSWER);
+        }
+        let Reader::Own(mut decoder, mut tally) = meter.reader else {
+            panic!("it has one");
+        };
+        meter.attribution.unwrap().finish(&mut decoder, &mut tally);
+        tally
+    }
+
+    #[test]
+    fn what_crossed_before_the_first_owner_is_the_pages() {
+        let owners = Arc::new(One::default());
+        let early = crossed(&owners, None);
+        assert_eq!((early.mails, owners.nobody.tally()), (3, early));
+        let owners = Arc::new(One {
+            account: Arc::new(Account::with_exchange()),
+            ..One::default()
+        });
+        let request = b"GET /mine HTTP/1.1\r\n\r\n";
+        let all = crossed(&owners, Some(request));
+        let (mine, rest) = (owners.account.tally(), owners.rest.tally());
+        assert_eq!(
+            (mine.up.total(), mine.down.total()),
+            (request.len() as u64, ANSWER.len() as u64)
+        );
+        assert_eq!((mine.requests, rest), (1, early));
+        assert_eq!(owners.nobody.tally(), Tally::default());
+        let mut sum = mine;
+        sum += rest;
+        assert_eq!(sum, all);
+        // Their bytes are still found, although others have passed.
+        let exchange = owners.account.exchange().unwrap();
+        assert_eq!(
+            (exchange.left_out, exchange.bytes(Direction::Down)),
+            ([0; 2], ANSWER.len() as u64)
+        );
     }
 }

@@ -21,7 +21,11 @@ impl Meter {
             return;
         };
         if is_unowned {
-            self.raw[Direction::Down as usize] += decoder.feed_known(pieces, known, tally);
+            let bytes = decoder.feed_known(pieces, known, tally);
+            self.raw[Direction::Down as usize] += bytes;
+            if let Some(attribution) = &mut self.attribution {
+                attribution.passed(bytes);
+            }
             return;
         }
         for bytes in pieces {
