@@ -17,7 +17,8 @@ pub enum Decoder {
     Lengths(Lengths),
 }
 
-/// What bytes were to a decoder that stood between two units before and after them: where, how many, and their counts.
+/// What some bytes are, as read by a decoder that stood between two units before and after them: what it was reading, the
+/// number of bytes, and their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Option<(AtRest, u64, Tally)>);
 
