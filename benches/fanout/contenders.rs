@@ -181,16 +181,14 @@ fn serve(technique: &str, mailbox: Arc<Mailbox>, clients: usize) -> SocketAddr {
     server.expect("the server starts").address
 }
 
-/// A thread beside the server's. It appends as many mails as each number that it receives, one by one.
+/// A thread beside the server's. It appends as many mails as each number that it receives, at once.
 fn publisher(mailbox: Arc<Mailbox>) -> mpsc::Sender<u64> {
     let (send, receive) = mpsc::channel();
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
     let mail = Mail::made_up(1, SIZE, Bytes::new(), &mut rng);
     std::thread::spawn(move || {
         for mails in receive {
-            for _ in 0..mails {
-                mailbox.append([mail.clone()]);
-            }
+            mailbox.append((0..mails).map(|_| mail.clone()));
         }
     });
     send

@@ -92,6 +92,16 @@ impl Asked {
     }
 }
 
+/// Whether an answer has a body of known length, and no field that says how it is sent.
+fn is_whole(answer: &Response) -> bool {
+    let fields = answer.headers();
+    answer.status() == StatusCode::OK
+        && answer.version() == Version::HTTP_11
+        && answer.body().size_hint().exact().is_some_and(|length| length > 0)
+        && !fields.contains_key(TRANSFER_ENCODING)
+        && !fields.contains_key(CONNECTION)
+}
+
 /// Whether `Connection` fields announce the end (RFC 9112, section 9.6).
 fn closes(fields: &HeaderMap) -> bool {
     let values = fields
@@ -179,6 +189,21 @@ impl Exchange {
         let mut state = self.0.lock();
         match std::mem::take(&mut state.stage) {
             Stage::Sent(sent) => Some(sent),
+            other => {
+                state.stage = other;
+                None
+            }
+        }
+    }
+
+    /// Takes the handler's answer if it needs no hyper: what a GET over HTTP/1.1 has asked for, whole, on a connection that
+    /// goes on.
+    pub fn take_whole(&self) -> Option<Response> {
+        let mut state = self.0.lock();
+        let asked = state.asked.as_ref()?;
+        let goes_on = asked.method == Method::GET && asked.in_chunks && !asked.closes;
+        match std::mem::take(&mut state.stage) {
+            Stage::Answered(answer) if goes_on && is_whole(&answer) => Some(answer),
             other => {
                 state.stage = other;
                 None

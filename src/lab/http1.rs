@@ -1,8 +1,8 @@
-//! Serves HTTP/1 on one connection. hyper reads requests, and writes heads and whole answers. When everything is written and
-//! the connection only waits, hyper's connection is dropped together with its buffers of 16 kB:
+//! Serves HTTP/1 on one connection. hyper reads requests and writes answers. When everything is written and the connection
+//! only waits, hyper's connection is dropped together with its buffers of 16 kB:
 //!
 //! ```text
-//! hyper ─┬─▶ a handler has no answer yet    ─▶ its future waits; a new hyper connection writes the answer
+//! hyper ─┬─▶ a handler has no answer yet    ─▶ its future waits; its answer, if it is whole, is written here
 //!        ├─▶ a stream has no piece for now  ─▶ its body waits; its chunks are written here
 //!        └─▶ there is no further request    ─▶ the socket waits; a new hyper connection reads the next request
 //! ```
@@ -16,12 +16,15 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
+use axum::response::Response;
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
 use http::Request;
+use http::header::{CONTENT_LENGTH, DATE};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -194,7 +197,7 @@ impl Server {
                 let joining = joining
                     .zip(self.about.1.as_ref())
                     .filter(|_| self.exchange.in_chunks());
-                send(stream, body, self.exchange.in_chunks(), joining).await?;
+                send(stream, BytesMut::new(), body, self.exchange.in_chunks(), joining).await?;
                 Ok(keeps && !shutdown.is_cancelled())
             }
             None if self.exchange.is_asked() => {
@@ -205,24 +208,35 @@ impl Server {
                     () = poll_fn(|cx| self.exchange.poll_handler(cx)) => {}
                     left = rare.wait(left) => return Err(left),
                 }
-                let head = self.exchange.head(shutdown.is_cancelled());
-                stream.read_first(head.as_bytes());
+                let ends = shutdown.is_cancelled();
+                if let Some(answer) = (!ends).then(|| self.exchange.take_whole()).flatten() {
+                    let head = head(&answer);
+                    send(stream, head, answer.into_body(), false, None).await?;
+                    return self.wait_for_request(stream).await;
+                }
+                stream.read_first(self.exchange.head(ends).as_bytes());
                 Ok(true)
             }
-            None => {
-                let more = poll_fn(|cx| stream.poll_more(cx));
-                let more = async {
-                    tokio::select! {
-                        biased;
-                        () = shutdown.cancelled() => Ok(false),
-                        more = tokio::time::timeout(self.common.limits.head_timeout, more) => more.unwrap_or(Ok(false)),
-                    }
-                };
-                let more = more.await;
-                self.exchange.end();
-                more
-            }
+            None => self.wait_for_request(stream).await,
         }
+    }
+
+    /// Returns whether there is a further request, once that is known.
+    ///
+    /// # Errors
+    /// If the client has left.
+    async fn wait_for_request<S>(&self, stream: &mut HalfOpen<S>) -> io::Result<bool>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let more = poll_fn(|cx| stream.poll_more(cx));
+        let more = tokio::select! {
+            biased;
+            () = self.common.shutdown.cancelled() => Ok(false),
+            more = tokio::time::timeout(self.common.limits.head_timeout, more) => more.unwrap_or(Ok(false)),
+        };
+        self.exchange.end();
+        more
     }
 }
 
@@ -251,6 +265,33 @@ where
     }
 }
 
+/// The head of an answer whose body has a known length, as hyper writes it.
+fn head(answer: &Response) -> BytesMut {
+    let length = answer.body().size_hint().lower();
+    let mut head = BytesMut::with_capacity(512 + length as usize);
+    head.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    let mut put = |name: &str, value: &[u8]| {
+        for piece in [name.as_bytes(), b": ", value, b"\r\n"] {
+            head.extend_from_slice(piece);
+        }
+    };
+    let fields = answer.headers();
+    fields
+        .iter()
+        .for_each(|(name, value)| put(name.as_str(), value.as_bytes()));
+    if !fields.contains_key(CONTENT_LENGTH) {
+        put(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
+    }
+    if !fields.contains_key(DATE) {
+        put(
+            DATE.as_str(),
+            httpdate::fmt_http_date(SystemTime::now()).as_bytes(),
+        );
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
 /// Sends a body to its end, all pieces that are ready in one write; in chunks (RFC 9112, section 7.1) or as it is. While
 /// there are none, mail may be sent by the technique's [`Fanout`](crate::technique::fanout::Fanout).
 ///
@@ -258,6 +299,7 @@ where
 /// If the client has left, or the body breaks off.
 async fn send<S>(
     stream: &mut HalfOpen<S>,
+    mut out: BytesMut,
     mut body: Body,
     in_chunks: bool,
     joining: Option<(Joining, &Outlet)>,
@@ -267,7 +309,7 @@ where
 {
     let mut rare = RarelyReady::default();
     let mut member: Option<Membership> = None;
-    let (mut out, mut unflushed, mut is_over) = (BytesMut::new(), false, false);
+    let (mut unflushed, mut is_over) = (false, false);
     poll_fn(|cx| {
         // Whatever has woken the task: the body knows only now how far the stream has come.
         if let Some(member) = member.take() {
@@ -395,12 +437,17 @@ mod tests {
         connect_to(router, 1 << 16)
     }
 
-    /// What the server sends until it closes, or for 25 s; without its dates.
-    async fn answers(client: &mut DuplexStream, said: &str) -> String {
+    /// What the server sends until it closes, or for 25 s.
+    async fn heard(client: &mut DuplexStream, said: &str) -> String {
         client.write_all(said.as_bytes()).await.unwrap();
         let mut heard = Vec::new();
         let _ = tokio::time::timeout(Duration::from_secs(25), client.read_to_end(&mut heard)).await;
-        let heard = String::from_utf8(heard).unwrap();
+        String::from_utf8(heard).unwrap()
+    }
+
+    /// The same without its dates.
+    async fn answers(client: &mut DuplexStream, said: &str) -> String {
+        let heard = heard(client, said).await;
         let lines = heard.split_inclusive("\r\n");
         lines.filter(|line| !line.starts_with("date: ")).collect()
     }
@@ -432,6 +479,27 @@ mod tests {
             let last = std::str::from_utf8(last).unwrap();
             assert_eq!(answers(&mut client, last).await, expected, "in pieces of {piece}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_awaited_answer_has_the_head_that_hyper_writes() {
+        let fields = [("x-first", "1"), ("content-type", "text/x"), ("x-last", "2")];
+        let late = async move || {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            (fields, "mail")
+        };
+        let router = Router::new()
+            .route("/now", get(async move || (fields, "mail")))
+            .route("/late", get(late));
+        let mut all = Vec::new();
+        for target in ["/now", "/late"] {
+            let heard = heard(&mut connect_to(router.clone(), 1 << 16), &asks(target, "")).await;
+            let date = heard.find("date: ").unwrap() + "date: ".len();
+            let end = date + heard[date..].find("\r\n").unwrap();
+            assert!(httpdate::parse_http_date(&heard[date..end]).is_ok(), "{heard}");
+            all.push([&heard[..date], &heard[end..]].concat());
+        }
+        assert_eq!(all[0], all[1]);
     }
 
     #[tokio::test(start_paused = true)]
