@@ -121,8 +121,9 @@ impl<'a> Run<'a> {
         };
         self.wait_until_ready(&mut server, &team).await?;
         let start = place.pass() + self.shift;
-        server.publish(start)?;
+        // The clients know it first: on a busy machine mail may come before this goes on, and its latency would be unknown.
         team.clients.begin(start);
+        server.publish(start)?;
         if let Some(publishers) = &mut team.publishers {
             publishers.begin(&lab.plan, start, lab.interrupt.child_token())?;
         }
