@@ -142,24 +142,27 @@ impl Mail {
 const ATTACHMENT_KEY: &[u8] = br#","attachment":""#;
 
 /// A mail as a client's application holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Its number.
     pub id: u64,
     /// The letter.
-    #[serde(flatten)]
     pub letter: Letter,
     /// The attachment, decoded.
-    #[serde(default, deserialize_with = "from_base64")]
     pub attachment: Vec<u8>,
     /// Bytes of its JSON text, without the key that carries an attachment.
-    #[serde(skip)]
     pub json: usize,
 }
 
-fn from_base64<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(d)?;
-    base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text).map_err(serde::de::Error::custom)
+/// The keys of a mail's text: `serde(flatten)` on [`Letter`] would read them all twice.
+#[derive(Deserialize)]
+struct Keys {
+    id: u64,
+    from: String,
+    subject: String,
+    body: String,
+    #[serde(default)]
+    attachment: String,
 }
 
 impl Received {
@@ -168,9 +171,18 @@ impl Received {
     /// # Errors
     /// If it is not a mail's JSON, or its attachment is not base64.
     pub fn from_text(text: &[u8]) -> anyhow::Result<Received> {
+        let Keys {
+            id,
+            from,
+            subject,
+            body,
+            attachment,
+        } = serde_json::from_slice(text)?;
         Ok(Received {
+            id,
+            letter: Letter { from, subject, body },
             json: text.len() - carrier(text),
-            ..serde_json::from_slice(text)?
+            attachment: base64::Engine::decode(&base64::prelude::BASE64_STANDARD, attachment)?,
         })
     }
 
@@ -193,7 +205,7 @@ impl Received {
         Ok(Received {
             attachment: attachment.to_vec(),
             json: json.len(),
-            ..serde_json::from_slice(json)?
+            ..Received::from_text(json)?
         })
     }
 }

@@ -223,6 +223,20 @@ impl Inbox {
         true
     }
 
+    /// Takes a message that may be a mail or a notice about the log. Returns the number of a mail that is new.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn take_text(&self, text: &[u8]) -> anyhow::Result<Option<u64>> {
+        match Received::from_text(text) {
+            Ok(mail) => Ok(self.deliver(&mail).then_some(mail.id)),
+            Err(e) => {
+                self.take(serde_json::from_slice(text).map_err(|_| e)?);
+                Ok(None)
+            }
+        }
+    }
+
     /// Applies a server's notice about its log.
     pub fn take(&self, notice: Notice) {
         let mut record = self.record.lock();

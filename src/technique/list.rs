@@ -43,7 +43,7 @@ use super::limit;
 use super::service::{MAX_BODY, Service};
 use super::talk::{ClientMessage, MessageQueue};
 use super::{Origin, Routes, unread};
-use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Received, Share};
+use crate::mail::{BATCH_MAILS, BATCH_TEXT, Batch, Cursor, LogEntry, Notice, Plan, Planned, Share};
 use crate::outcome::{EventKind, HttpVersion, Outcome, Scenario};
 
 /// The cursor in the URL of every technique.
@@ -285,12 +285,7 @@ fn deliver_whole(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
 
 /// Delivers an item of the list; returns the number of a mail that is new.
 fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>> {
-    if let Ok(notice) = serde_json::from_str::<Notice>(item.get()) {
-        client.inbox.take(notice);
-        return Ok(None);
-    }
-    let mail = Received::from_text(item.get().as_bytes())?;
-    Ok(client.inbox.deliver(&mail).then_some(mail.id))
+    client.inbox.take_text(item.get().as_bytes())
 }
 
 /// Tells the server, one POST for each mail, that it was read.

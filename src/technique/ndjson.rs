@@ -51,7 +51,7 @@ use super::streaming::{Format, SHORT_CHUNK, Streams};
 use super::{blocked, fields, flags};
 use crate::clock;
 use crate::lang::{t, text};
-use crate::mail::{Epoch, LogEntry, Notice, Received};
+use crate::mail::{Epoch, LogEntry};
 use crate::outcome::{EventKind, Outcome};
 use crate::theory::{Delivery, Liveness};
 use crate::wire::{Answer, is_media_type};
@@ -201,14 +201,8 @@ fn take(client: &Client, replies: &list::ReplyQueue, line: &str) -> anyhow::Resu
     if line.trim().is_empty() {
         return Ok(());
     }
-    if let Ok(notice) = serde_json::from_str::<Notice>(line) {
-        client.inbox.take(notice);
-        return Ok(());
-    }
-    let mail = Received::from_text(line.as_bytes()).context("a line is no mail")?;
-    if client.inbox.deliver(&mail) {
-        list::queue_replies(client, replies, &[mail.id]);
-    }
+    let new = client.inbox.take_text(line.as_bytes());
+    list::queue_replies(client, replies, new.context("a line is no mail")?.as_slice());
     Ok(())
 }
 

@@ -226,16 +226,12 @@ async fn hear(client: &Client, socket: &mut Socket, said: &Message) -> anyhow::R
 
 /// Handles a message; returns the number of a mail that is new.
 fn receive(client: &Client, said: &Message) -> anyhow::Result<Option<u64>> {
-    let mail = match said {
-        Message::Text(text) => match serde_json::from_str(text) {
-            Ok(notice) => {
-                client.inbox.take(notice);
-                return Ok(None);
-            }
-            Err(_) => Received::from_text(text.as_bytes())?,
-        },
-        Message::Binary(bytes) => Received::from_binary(bytes)?,
-        _ => return Ok(None),
-    };
-    Ok(client.inbox.deliver(&mail).then_some(mail.id))
+    match said {
+        Message::Text(text) => client.inbox.take_text(text.as_bytes()),
+        Message::Binary(bytes) => {
+            let mail = Received::from_binary(bytes)?;
+            Ok(client.inbox.deliver(&mail).then_some(mail.id))
+        }
+        _ => Ok(None),
+    }
 }
