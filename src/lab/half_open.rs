@@ -105,22 +105,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HalfOpen<S> {
 }
 
 impl Ending {
-    fn look_ahead<S: AsyncRead>(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Reads ahead, if nothing is known yet; returns whether something has become known.
+    fn look_ahead<S: AsyncRead>(&mut self, stream: Pin<&mut S>, cx: &mut Context<'_>) -> io::Result<bool> {
         if !self.ahead.is_empty() || self.ended.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let mut bytes = [MaybeUninit::uninit(); AHEAD];
         let mut read = ReadBuf::uninit(&mut bytes);
-        if let Poll::Ready(done) = stream.poll_read(cx, &mut read) {
-            done?;
-            match read.filled() {
-                [] => self.ended = Some(0),
-                some => self.ahead.extend_from_slice(some),
-            }
-            // A task that waits to read would not be woken otherwise.
-            cx.waker().wake_by_ref();
+        let Poll::Ready(done) = stream.poll_read(cx, &mut read) else {
+            return Ok(false);
+        };
+        done?;
+        match read.filled() {
+            [] => self.ended = Some(0),
+            some => self.ahead.extend_from_slice(some),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -180,7 +180,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Tap<S> for Ending {
         if self.watched.stopped.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        self.look_ahead(stream, cx)?;
+        if self.look_ahead(stream, cx)? {
+            // A task that waits to read would not be woken otherwise.
+            cx.waker().wake_by_ref();
+        }
         let wrote = std::mem::take(&mut self.wrote);
         if let Some(rounds) = &mut self.ended {
             *rounds = if wrote { 0 } else { *rounds + 1 };

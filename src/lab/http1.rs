@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
@@ -29,7 +29,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::exchange::{Exchange, Sent};
 use super::half_open::{HalfOpen, Watched, half_open};
@@ -87,16 +88,19 @@ where
         watched,
         exchange: Arc::default(),
     };
+    let shutdown = pin!(server.common.shutdown.cancelled());
+    let timer = pin!(tokio::time::sleep(server.common.limits.head_timeout));
+    let mut ends = Ends { shutdown, timer };
     loop {
         // In a box, which is as large as hyper's connection and ends with it.
-        let left = Box::pin(server.speak(stream)).await;
+        let left = Box::pin(server.speak(stream, &mut ends.shutdown)).await;
         stream = match left {
             Next::Over => return None,
             Next::Switches(stream, switch) => return switch.speak(Box::new(stream)),
             Next::Waits(stream) => stream,
         };
         // How a connection ends is in the ledger; an error here is the client's.
-        match Box::pin(server.wait(&mut stream)).await {
+        match server.wait(&mut stream, &mut ends).await {
             Ok(true) => {}
             Ok(false) => {
                 let _ = stream.shutdown().await;
@@ -105,6 +109,14 @@ where
             Err(_) => return None,
         }
     }
+}
+
+/// What ends a connection from the server's side. Each connection has these once, because it takes time to register with
+/// the token and with the runtime's timers.
+struct Ends<'a, 'b> {
+    shutdown: Pin<&'a mut WaitForCancellationFuture<'b>>,
+    /// Runs out when the limit for a request's first bytes may have been reached, or earlier.
+    timer: Pin<&'a mut Sleep>,
 }
 
 struct Server {
@@ -125,7 +137,11 @@ enum Next<S> {
 
 impl Server {
     /// Lets hyper serve the connection, as long as there is something to do.
-    async fn speak<S>(&self, stream: HalfOpen<S>) -> Next<HalfOpen<S>>
+    async fn speak<S>(
+        &self,
+        stream: HalfOpen<S>,
+        shutdown: &mut Pin<&mut WaitForCancellationFuture<'_>>,
+    ) -> Next<HalfOpen<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -142,7 +158,6 @@ impl Server {
             poll_fn(move |cx| exchange.poll_answer(cx).map(Ok::<_, Infallible>))
         });
         let mut connection = builder(&self.common.limits).serve_connection(TokioIo::new(stream), service);
-        let mut shutdown = std::pin::pin!(self.common.shutdown.cancelled());
         let (mut begins, mut ends) = (self.exchange.is_answered(), false);
         let waits = poll_fn(|cx| {
             // The shutdown comes first, so that an answer that it ends always says `Connection: close`. But a connection
@@ -186,11 +201,11 @@ impl Server {
     ///
     /// # Errors
     /// If the client has left, or the stream broke off.
-    async fn wait<S>(&self, stream: &mut HalfOpen<S>) -> io::Result<bool>
+    async fn wait<S>(&self, stream: &mut HalfOpen<S>, ends: &mut Ends<'_, '_>) -> io::Result<bool>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let shutdown = &self.common.shutdown;
+        let is_shutdown = || self.common.shutdown.is_cancelled();
         match self.exchange.take_sent() {
             Some(Sent { body, joining, .. }) => {
                 let keeps = self.exchange.keeps();
@@ -198,7 +213,7 @@ impl Server {
                     .zip(self.about.1.as_ref())
                     .filter(|_| self.exchange.in_chunks());
                 send(stream, BytesMut::new(), body, self.exchange.in_chunks(), joining).await?;
-                Ok(keeps && !shutdown.is_cancelled())
+                Ok(keeps && !is_shutdown())
             }
             None if self.exchange.is_asked() => {
                 let left = poll_fn(|cx| poll_left(stream, cx));
@@ -208,16 +223,16 @@ impl Server {
                     () = poll_fn(|cx| self.exchange.poll_handler(cx)) => {}
                     left = rare.wait(left) => return Err(left),
                 }
-                let ends = shutdown.is_cancelled();
-                if let Some(answer) = (!ends).then(|| self.exchange.take_whole()).flatten() {
+                let closes = is_shutdown();
+                if let Some(answer) = (!closes).then(|| self.exchange.take_whole()).flatten() {
                     let head = head(&answer);
                     send(stream, head, answer.into_body(), false, None).await?;
-                    return self.wait_for_request(stream).await;
+                    return self.wait_for_request(stream, ends).await;
                 }
-                stream.read_first(self.exchange.head(ends).as_bytes());
+                stream.read_first(self.exchange.head(closes).as_bytes());
                 Ok(true)
             }
-            None => self.wait_for_request(stream).await,
+            None => self.wait_for_request(stream, ends).await,
         }
     }
 
@@ -225,16 +240,27 @@ impl Server {
     ///
     /// # Errors
     /// If the client has left.
-    async fn wait_for_request<S>(&self, stream: &mut HalfOpen<S>) -> io::Result<bool>
+    async fn wait_for_request<S>(&self, stream: &mut HalfOpen<S>, ends: &mut Ends<'_, '_>) -> io::Result<bool>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let more = poll_fn(|cx| stream.poll_more(cx));
-        let more = tokio::select! {
-            biased;
-            () = self.common.shutdown.cancelled() => Ok(false),
-            more = tokio::time::timeout(self.common.limits.head_timeout, more) => more.unwrap_or(Ok(false)),
-        };
+        let until = Instant::now() + self.common.limits.head_timeout;
+        let more = poll_fn(|cx| {
+            if let Poll::Ready(more) = stream.poll_more(cx) {
+                return Poll::Ready(more);
+            }
+            if ends.shutdown.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(false));
+            }
+            while ends.timer.as_mut().poll(cx).is_ready() {
+                if ends.timer.deadline() >= until {
+                    return Poll::Ready(Ok(false));
+                }
+                ends.timer.as_mut().reset(until);
+            }
+            Poll::Pending
+        })
+        .await;
         self.exchange.end();
         more
     }

@@ -84,10 +84,11 @@ async fn held(State(service): State<Arc<Service>>, Query(After { after }): Query
             watch.beyond(position.after()).await;
         }
     };
+    // Whichever it is, the answer is what the log has now. Mail comes first, so that it polls none of the others.
     tokio::select! {
         biased;
-        () = service.shutdown.cancelled() => {}
         () = something => {}
+        () = service.shutdown.cancelled() => {}
         () = tokio::time::sleep(service.scenario.hold()) => {}
     }
     list::answer(&service, &position.next(&service.mailbox, BATCH_MAILS))
