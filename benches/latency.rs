@@ -1,5 +1,6 @@
 //! The latency that each technique adds to bare TCP: 200 mails a second, one client, with the lab's own code
-//! from the mailbox to the client's application.
+//! from the mailbox to the client's application. All on one core: with two, most of a latency is what it takes to wake the
+//! other core, and that differs from one moment to the next.
 
 mod harness;
 
@@ -33,6 +34,7 @@ fn measure(name: &str, seed: u64) -> Outcome {
 }
 
 fn main() {
+    harness::pin(0);
     let mut ratios = Ratios::default();
     for round in 0..setting("ROUNDS", 20) {
         let p50 = |o: &Outcome| o.latency_us.as_ref().map_or(f64::NAN, |l| l.p50);

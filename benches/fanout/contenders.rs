@@ -136,7 +136,7 @@ impl Contender {
 /// Threads and processes started within it stay on that core.
 fn on_the_first_core<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
     let started = std::thread::spawn(|| {
-        crowd::pin(0);
+        crate::harness::pin(0);
         start()
     });
     started.join().expect("a server starts")

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use mailcall::link::MAX_SEGMENT;
 use rustix::event::epoll;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use socket2::{Domain, Socket, Type};
 
 /// The longest wait; a longer one means that the bench hangs.
@@ -120,13 +119,4 @@ impl Crowd {
         }
         heard
     }
-}
-
-/// Restricts this thread, and what it starts, to one core; `core` is the index, from 0, of an allowed core.
-pub fn pin(core: usize) {
-    let allowed = sched_getaffinity(None).expect("the affinity can be read");
-    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|n| allowed.is_set(*n)).collect();
-    let mut only = CpuSet::new();
-    only.set(cores[core % cores.len()]);
-    sched_setaffinity(None, &only).expect("the affinity can be set");
 }

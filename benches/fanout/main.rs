@@ -57,7 +57,7 @@ fn main() {
         ]);
         contenders.extend(Contender::node(clients).map(|c| ("Node's ws", c)));
     }
-    crowd::pin(1);
+    harness::pin(1);
 
     let mut ratios = Ratios::default();
     for round in 0..=setting("ROUNDS", 25) {

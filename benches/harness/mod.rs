@@ -78,3 +78,19 @@ pub fn raise_the_descriptor_limit() -> usize {
     #[cfg(not(unix))]
     usize::MAX
 }
+
+/// Restricts this thread, and what it starts, to one core, where the system can; `core` is the index, from 0, of an allowed
+/// core.
+pub fn pin(core: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let allowed = sched_getaffinity(None).expect("the affinity can be read");
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|n| allowed.is_set(*n)).collect();
+        let mut only = CpuSet::new();
+        only.set(cores[core % cores.len()]);
+        sched_setaffinity(None, &only).expect("the affinity can be set");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = core;
+}
