@@ -126,10 +126,6 @@ impl Exchange {
         matches!(self.0.lock().stage, Stage::Asked(_))
     }
 
-    pub fn is_answered(&self) -> bool {
-        matches!(self.0.lock().stage, Stage::Answered(_))
-    }
-
     pub fn in_chunks(&self) -> bool {
         self.0.lock().asked.as_ref().is_some_and(|asked| asked.in_chunks)
     }

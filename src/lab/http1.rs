@@ -158,21 +158,23 @@ impl Server {
             poll_fn(move |cx| exchange.poll_answer(cx).map(Ok::<_, Infallible>))
         });
         let mut connection = builder(&self.common.limits).serve_connection(TokioIo::new(stream), service);
-        let (mut begins, mut ends) = (self.exchange.is_answered(), false);
+        let (mut begins, mut ends) = (true, false);
         let waits = poll_fn(|cx| {
-            // The shutdown comes first, so that an answer that it ends always says `Connection: close`. But a connection
-            // that has read nothing would be closed at once.
-            let mut over = begins && Pin::new(&mut connection).poll(cx).is_ready();
-            if !ends && shutdown.as_mut().poll(cx).is_ready() {
-                ends = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            over = over || Pin::new(&mut connection).poll(cx).is_ready();
-            begins = false;
-            let waits = || self.watched.is_flushed() && self.exchange.waits(ends);
-            match over || waits() || self.exchange.switches_in_hyper() {
-                true => Poll::Ready(!over),
-                false => Poll::Pending,
+            loop {
+                // The shutdown comes first, so that an answer that it ends always says `Connection: close`. But a connection
+                // that has read nothing would be closed at once.
+                if !begins && !ends && shutdown.as_mut().poll(cx).is_ready() {
+                    ends = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                let over = Pin::new(&mut connection).poll(cx).is_ready();
+                let waits = || self.watched.is_flushed() && self.exchange.waits(ends);
+                if over || waits() || self.exchange.switches_in_hyper() {
+                    return Poll::Ready(!over);
+                }
+                if !std::mem::take(&mut begins) {
+                    return Poll::Pending;
+                }
             }
         })
         .await;
@@ -216,12 +218,10 @@ impl Server {
                 Ok(keeps && !is_shutdown())
             }
             None if self.exchange.is_asked() => {
-                let left = poll_fn(|cx| poll_left(stream, cx));
-                let mut rare = RarelyReady::default();
                 tokio::select! {
                     biased;
                     () = poll_fn(|cx| self.exchange.poll_handler(cx)) => {}
-                    left = rare.wait(left) => return Err(left),
+                    left = poll_fn(|cx| poll_left(stream, cx)) => return Err(left),
                 }
                 let closes = is_shutdown();
                 if let Some(answer) = (!closes).then(|| self.exchange.take_whole()).flatten() {
@@ -246,11 +246,11 @@ impl Server {
     {
         let until = Instant::now() + self.common.limits.head_timeout;
         let more = poll_fn(|cx| {
-            if let Poll::Ready(more) = stream.poll_more(cx) {
-                return Poll::Ready(more);
-            }
             if ends.shutdown.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(false));
+            }
+            if let Poll::Ready(more) = stream.poll_more(cx) {
+                return Poll::Ready(more);
             }
             while ends.timer.as_mut().poll(cx).is_ready() {
                 if ends.timer.deadline() >= until {
@@ -333,7 +333,7 @@ async fn send<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut rare = RarelyReady::default();
+    let mut rare: Option<RarelyReady> = None;
     let mut member: Option<Membership> = None;
     let (mut unflushed, mut is_over) = (false, false);
     poll_fn(|cx| {
@@ -389,6 +389,7 @@ where
             }
             break;
         }
+        let rare = rare.get_or_insert_default();
         rare.poll(cx, |cx| poll_left(stream, cx)).map(Err)
     })
     .await

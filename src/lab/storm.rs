@@ -221,8 +221,8 @@ impl<'a> Storming<'a> {
             return Ok(None);
         }
         let start = clock::now() + LEAD;
-        server.publish(start)?;
         clients.begin(start);
+        server.publish(start)?;
         let gone = start + goes_after(scenario);
         let back = gone + self.outage.down;
         let expected = lab.plan.mails.len() as u64 * scenario.clients as u64;

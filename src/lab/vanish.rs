@@ -203,8 +203,8 @@ impl Watched {
             wait(&lab, &clients, there).await?;
         }
         let start = place.pass();
-        server.publish(start)?;
         clients.begin(start);
+        server.publish(start)?;
         let begun = clock::sleep_until(start + vanishes_after(&lab.scenario));
         wait(&lab, &clients, begun).await?;
         let asked = server.until(|status| status.requests >= self.asked(expected));

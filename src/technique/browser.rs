@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::Pool;
 use super::inbox::Inbox;
 use crate::clock;
-use crate::outcome::Scenario;
+use crate::outcome::{EventKind, Scenario};
 
 /// Since when each request that waits for a connection has waited.
 pub type Queue = Vec<Instant>;
@@ -88,7 +88,7 @@ impl Tab {
             _ if is_over && inbox.is_starved() => return Err(Closed),
             Ok(slot) => return Ok(Some(slot)),
             Err(_) if is_over => return Err(Closed),
-            Err(_) => inbox.queued(),
+            Err(_) => inbox.happened(EventKind::Queued),
         }
         let mut waiting = Waiting(browser, inbox, clock::now(), false);
         browser.queue.send_modify(|queue| queue.push(waiting.2));

@@ -304,11 +304,6 @@ impl Inbox {
         self.note(&mut record, now, kind, None);
     }
 
-    /// Records that a request waits for a free connection.
-    pub fn queued(&self) {
-        self.happened(EventKind::Queued);
-    }
-
     /// Whether a request was given up for want of a connection.
     pub fn is_starved(&self) -> bool {
         self.record.lock().waits.unserved > 0

@@ -35,6 +35,8 @@ pub fn chromium(home: &Path, authority: Option<&Path>) -> Command {
     let mut chromium = Command::new("chromium");
     chromium
         .env("HOME", home)
+        // It leaves its temporary files behind when it is ended.
+        .env("TMPDIR", home)
         .env_remove("XDG_DATA_HOME")
         .stderr(Stdio::null());
     // Chromium's sandbox does not run as root, as whom containers run tests.
