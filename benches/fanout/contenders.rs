@@ -18,7 +18,7 @@ use mailcall::technique::{self, BODY_TIMEOUT, Headers, Service};
 use rand::SeedableRng;
 use tokio_util::sync::CancellationToken;
 
-use super::crowd::{self, Crowd, SSE, WS};
+use super::crowd::{Crowd, SSE, WS};
 use super::support::{Kept, is_here, peers, runs};
 
 /// The size of a mail's JSON, bytes.

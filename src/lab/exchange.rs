@@ -94,12 +94,11 @@ impl Asked {
 
 /// Whether an answer has a body of known length, and no field that says how it is sent.
 fn is_whole(answer: &Response) -> bool {
-    let fields = answer.headers();
+    let mut fields = answer.headers().keys();
     answer.status() == StatusCode::OK
         && answer.version() == Version::HTTP_11
         && answer.body().size_hint().exact().is_some_and(|length| length > 0)
-        && !fields.contains_key(TRANSFER_ENCODING)
-        && !fields.contains_key(CONNECTION)
+        && !fields.any(|name| name == TRANSFER_ENCODING || name == CONNECTION)
 }
 
 /// Whether `Connection` fields announce the end (RFC 9112, section 9.6).

@@ -9,6 +9,7 @@
 //!
 //! So a held request and an open stream cost what their handlers keep, and a chunk passes nothing but the meter.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -180,7 +181,8 @@ impl Server {
         .await;
         if self.exchange.switches_in_hyper() {
             self.watched.stop();
-            let _ = connection.with_upgrades().await;
+            // In a box: this future is made anew for each request, and would be twice as large.
+            let _ = Box::pin(connection.with_upgrades()).await;
             return Next::Over;
         }
         let switch = self.exchange.take_switch();
@@ -291,6 +293,19 @@ where
     }
 }
 
+/// The value of `Date` (RFC 9110, section 6.6.1), which is made once a second.
+fn today() -> Vec<u8> {
+    thread_local!(static LAST: RefCell<(u64, Vec<u8>)> = RefCell::default());
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    LAST.with_borrow_mut(|(last, date)| {
+        if *last != second || date.is_empty() {
+            (*last, *date) = (second, httpdate::fmt_http_date(now).into());
+        }
+        date.clone()
+    })
+}
+
 /// The head of an answer whose body has a known length, as hyper writes it.
 fn head(answer: &Response) -> BytesMut {
     let length = answer.body().size_hint().lower();
@@ -301,18 +316,17 @@ fn head(answer: &Response) -> BytesMut {
             head.extend_from_slice(piece);
         }
     };
-    let fields = answer.headers();
-    fields
-        .iter()
-        .for_each(|(name, value)| put(name.as_str(), value.as_bytes()));
-    if !fields.contains_key(CONTENT_LENGTH) {
+    let (mut has_length, mut has_date) = (false, false);
+    for (name, value) in answer.headers() {
+        put(name.as_str(), value.as_bytes());
+        has_length |= name == CONTENT_LENGTH;
+        has_date |= name == DATE;
+    }
+    if !has_length {
         put(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
     }
-    if !fields.contains_key(DATE) {
-        put(
-            DATE.as_str(),
-            httpdate::fmt_http_date(SystemTime::now()).as_bytes(),
-        );
+    if !has_date {
+        put(DATE.as_str(), &today());
     }
     head.extend_from_slice(b"\r\n");
     head

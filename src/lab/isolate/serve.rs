@@ -162,13 +162,14 @@ impl Site {
             Order::Status => {}
             Order::Publish(start) => {
                 self.memory = self.memory_per_connection();
-                self.server.publish(from_nanos(start))?;
+                // Before mail may come: on a busy machine all of it may have been sent before this goes on.
                 self.begun = charged();
+                self.server.publish(from_nanos(start))?;
             }
             Order::Attend(start) => {
                 self.memory = self.memory_per_connection();
-                self.server.attend(from_nanos(start));
                 self.begun = charged();
+                self.server.attend(from_nanos(start));
             }
             Order::Settle => {
                 self.server.settle().await;
