@@ -11,7 +11,7 @@ use axum::body::{Body, HttpBody};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Request, StatusCode, Version};
 use hyper::body::{Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
@@ -71,13 +71,14 @@ impl Asked {
     fn of(request: &Request<Incoming>) -> Asked {
         let fields = request.headers();
         let switches = fields.contains_key(UPGRADE) || request.method() == Method::CONNECT;
+        let connection: Vec<HeaderValue> = fields.get_all(CONNECTION).iter().cloned().collect();
         Asked {
             method: request.method().clone(),
             version: request.version(),
-            connection: fields.get_all(CONNECTION).iter().cloned().collect(),
             can_wait: request.body().is_end_stream() && !switches,
             in_chunks: request.version() == Version::HTTP_11,
-            closes: closes(fields),
+            closes: closes(&connection),
+            connection,
         }
     }
 
@@ -102,11 +103,8 @@ fn is_whole(answer: &Response) -> bool {
 }
 
 /// Whether `Connection` fields announce the end (RFC 9112, section 9.6).
-fn closes(fields: &HeaderMap) -> bool {
-    let values = fields
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+fn closes<'a>(connection: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
+    let values = connection.into_iter().filter_map(|value| value.to_str().ok());
     let mut items = values.flat_map(|value| value.split(','));
     items.any(|item| item.trim().eq_ignore_ascii_case("close"))
 }
@@ -234,7 +232,7 @@ impl Exchange {
         }
         let fields = answer.headers();
         asked.in_chunks &= answer.version() == Version::HTTP_11;
-        asked.closes |= closes(fields);
+        asked.closes |= closes(fields.get_all(CONNECTION));
         if !answer.body().is_end_stream() {
             let is_open = answer.body().size_hint().exact().is_none()
                 && !fields.contains_key(CONTENT_LENGTH)

@@ -293,17 +293,17 @@ where
     }
 }
 
-/// The value of `Date` (RFC 9110, section 6.6.1), which is made once a second.
-fn today() -> Vec<u8> {
-    thread_local!(static LAST: RefCell<(u64, Vec<u8>)> = RefCell::default());
+/// Calls `put` with the value of `Date` (RFC 9110, section 6.6.1), which is made once a second.
+fn with_date(put: impl FnOnce(&[u8])) {
+    thread_local!(static LAST: RefCell<(u64, String)> = RefCell::default());
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     LAST.with_borrow_mut(|(last, date)| {
         if *last != second || date.is_empty() {
-            (*last, *date) = (second, httpdate::fmt_http_date(now).into());
+            (*last, *date) = (second, httpdate::fmt_http_date(now));
         }
-        date.clone()
-    })
+        put(date.as_bytes());
+    });
 }
 
 /// The head of an answer whose body has a known length, as hyper writes it.
@@ -326,7 +326,7 @@ fn head(answer: &Response) -> BytesMut {
         put(CONTENT_LENGTH.as_str(), length.to_string().as_bytes());
     }
     if !has_date {
-        put(DATE.as_str(), &today());
+        with_date(|date| put(DATE.as_str(), date));
     }
     head.extend_from_slice(b"\r\n");
     head
