@@ -39,6 +39,8 @@ impl Browser {
         let profile = home.path().join("profile");
         let mut command = Command::new("chromium");
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME");
+        // It leaves its temporary files behind when it is ended.
+        command.env("TMPDIR", home.path());
         // Chromium's sandbox does not run as root, and containers run tests as root.
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"]);
         command.args(["--remote-debugging-port=0", "--hide-scrollbars"]);
