@@ -181,7 +181,7 @@ impl Server {
         .await;
         if self.exchange.switches_in_hyper() {
             self.watched.stop();
-            // In a box: this future is made anew for each request, and would be twice as large.
+            // In a box: `speak` is allocated for each request, and without the box it would be twice as large.
             let _ = Box::pin(connection.with_upgrades()).await;
             return Next::Over;
         }

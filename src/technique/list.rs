@@ -262,7 +262,7 @@ pub async fn fetch(client: &Client, http: &Http, path: &str) -> anyhow::Result<(
 fn deliver(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
     let mut new = Vec::new();
     for item in serde_json::from_slice::<Vec<&RawValue>>(body).context("the answer is not a JSON list")? {
-        new.extend(deliver_item(client, item)?);
+        new.extend(client.inbox.take_text(item.get().as_bytes())?);
     }
     Ok(new)
 }
@@ -277,15 +277,10 @@ fn deliver_whole(client: &Client, body: &[u8]) -> anyhow::Result<Vec<u64>> {
             return Ok(new);
         };
         let length = items.byte_offset();
-        new.extend(deliver_item(client, item)?);
+        new.extend(client.inbox.take_text(item.get().as_bytes())?);
         rest = &rest[length..];
         rest = rest.strip_prefix(b",").unwrap_or(rest);
     }
-}
-
-/// Delivers an item of the list; returns the number of a mail that is new.
-fn deliver_item(client: &Client, item: &RawValue) -> anyhow::Result<Option<u64>> {
-    client.inbox.take_text(item.get().as_bytes())
 }
 
 /// Tells the server, one POST for each mail, that it was read.
